@@ -1,0 +1,72 @@
+"""The topics of the backbone: their names, partitions and configuration. Pure."""
+
+from dataclasses import dataclass
+
+STREAMS = ("control", "lifecycle", "access", "inference", "outcomes")
+"""What is published; each stream has a source topic and a sealed topic."""
+
+MAX_EVENT_BYTES = 512 * 1024
+MAX_SEGMENT_BYTES = 4 * 1024 * 1024
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Topic names of one deployment.
+
+    Attributes:
+        prefix: First part of every name, so that deployments can share a cluster.
+        partitions: Partitions of each stream but control, which has one. Fixed for a
+            log's life: events are placed by key, and each partition is a log.
+    """
+
+    prefix: str = "auditspine."
+    partitions: int = 4
+
+    def source(self, stream: str) -> str:
+        """Give the topic that services publish a stream to."""
+        return self.prefix + _known(stream)
+
+    def sealed(self, stream: str) -> str:
+        """Give the topic that carries a stream's sealed segments."""
+        return self.source(stream) + ".sealed"
+
+    def stream(self, topic: str) -> str:
+        """Give the stream of a source or sealed topic's name.
+
+        Raises:
+            ValueError: The topic is not one of this deployment's.
+        """
+        if topic.startswith(self.prefix):
+            return _known(topic.removeprefix(self.prefix).removesuffix(".sealed"))
+        raise ValueError(f"topic {topic} does not start with {self.prefix}")
+
+    def partition_count(self, stream: str) -> int:
+        """Give the number of partitions of a stream's topics."""
+        return 1 if _known(stream) == "control" else self.partitions
+
+    def all(self) -> dict[str, int]:
+        """Give every topic with its number of partitions."""
+        return {
+            name(stream): self.partition_count(stream)
+            for stream in STREAMS
+            for name in (self.source, self.sealed)
+        }
+
+
+TOPIC_CONFIG = {
+    "message.timestamp.type": "LogAppendTime",
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "min.insync.replicas": "2",  # accepted at replication 1 as well
+    "unclean.leader.election.enable": "false",
+    "max.message.bytes": str(MAX_MESSAGE_BYTES),
+}
+"""Configuration that every topic of the backbone is created with."""
+
+
+def _known(stream: str) -> str:
+    if stream not in STREAMS:
+        raise ValueError(f"expected one of the streams {', '.join(STREAMS)}, got {stream}")
+    return stream
