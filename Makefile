@@ -1,0 +1,56 @@
+# make demo · make test · make chaos · make bench · make lock
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint unit integration chaos bench lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.runtime ## Run the whole system on real data and verify the evidence
+	$(BIN)/auditspine demo
+
+test: lint unit integration ## Everything that CI checks
+
+lint: $(VENV)/.dev ## Style, types and the import contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m auditspine.schemas.generate --check
+	$(BIN)/python -m auditspine.schemas.compatibility
+
+unit: $(VENV)/.dev ## Unit and property tests, in seconds
+	$(BIN)/python -m pytest tests/unit
+
+integration: $(VENV)/.dev ## Tests on the real Kafka, ClickHouse engine and Faust workers
+	$(BIN)/python -m pytest tests/integration
+
+chaos: $(VENV)/.dev ## Kill every part at seeded random points, 60 rounds (ROUNDS=n, SEED=n)
+	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),60) $(if $(SEED),--seed $(SEED))
+
+bench: $(VENV)/.dev ## Measure ratios through the real path and write docs/benchmarks.md
+	$(BIN)/python -m bench --write docs/benchmarks.md
+
+lock: ## Resolve the dependencies again (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --extra demo --group build pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --extra demo --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+
+clean: ## Remove the virtual environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/runtime.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
