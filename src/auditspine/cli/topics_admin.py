@@ -1,0 +1,144 @@
+"""Creates the topics and checks that they are what the logs need."""
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (  # pyright: ignore[reportPrivateImportUsage]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from auditspine.ledger.topics import TOPIC_CONFIG, Topics
+
+_TIMEOUT_S = 15.0
+_LOAD_BEARING = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """One topic as it is.
+
+    Attributes:
+        name: Topic.
+        expected_partitions: What the deployment's settings say.
+        partitions: What the broker has; 0 when the topic is missing.
+        topic_id: The broker's id of the topic; empty when missing.
+        problems: What is wrong with it, in words.
+    """
+
+    name: str
+    expected_partitions: int
+    partitions: int
+    topic_id: str
+    problems: tuple[str, ...]
+
+
+class BrokerUnreachableError(Exception):
+    """No broker answered: retry, or correct the address."""
+
+
+def admin_client(kafka: dict[str, str]) -> AdminClient:
+    """Give an admin client that has reached a broker.
+
+    Raises:
+        BrokerUnreachableError: None answered within 15 seconds.
+    """
+    client = AdminClient({"log_level": 0, **kafka})
+    try:
+        client.list_topics(timeout=_TIMEOUT_S)
+    except KafkaException as exc:
+        raise BrokerUnreachableError(
+            f"no Kafka broker answered at {kafka.get('bootstrap.servers')} "
+            f"within {_TIMEOUT_S:.0f} s"
+        ) from exc
+    return client
+
+
+def cluster_id(admin: AdminClient) -> str:
+    """Give the id of the Kafka cluster, part of every log's origin."""
+    return str(admin.list_topics(timeout=_TIMEOUT_S).cluster_id)
+
+
+def create_topics(admin: AdminClient, topics: Topics, replication: int) -> list[str]:
+    """Create the topics that are missing.
+
+    Returns:
+        Names of the topics that were created.
+
+    Raises:
+        KafkaException: The broker refuses.
+    """
+    config = {
+        name: value
+        for name, value in TOPIC_CONFIG.items()
+        if name != "min.insync.replicas" or replication > 1
+    }
+    wanted = [
+        NewTopic(name, partitions, replication, config=config)
+        for name, partitions in topics.all().items()
+    ]
+    created = []
+    for name, future in admin.create_topics(wanted, operation_timeout=_TIMEOUT_S).items():
+        try:
+            future.result(_TIMEOUT_S)
+            created.append(name)
+        except KafkaException as exc:
+            if exc.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+    return created
+
+
+def topic_states(admin: AdminClient, topics: Topics) -> list[TopicState]:
+    """Compare every topic with what the logs need."""
+    names = list(topics.all())
+    found = admin.list_topics(timeout=_TIMEOUT_S).topics
+    present = [name for name in names if name in found]
+    ids = _topic_ids(admin, present)
+    configs = _configs(admin, present)
+    states = []
+    for name, expected in topics.all().items():
+        partitions = len(found[name].partitions) if name in found else 0
+        problems = _problems(expected, partitions, configs.get(name, {}))
+        states.append(TopicState(name, expected, partitions, ids.get(name, ""), problems))
+    return states
+
+
+def _problems(expected: int, partitions: int, config: dict[str, str]) -> tuple[str, ...]:
+    if not partitions:
+        return ("missing: run `auditspine topics create`",)
+    problems = []
+    if partitions != expected:
+        problems.append(
+            f"expected {expected} partitions, got {partitions}: set AUDITSPINE_PARTITIONS, "
+            "or recreate the empty topic; a log's partitions are fixed for its life"
+        )
+    problems += [
+        f"expected {name}={TOPIC_CONFIG[name]}, got {config[name]}"
+        for name in _LOAD_BEARING
+        if name in config and config[name] != TOPIC_CONFIG[name]
+    ]
+    return tuple(problems)
+
+
+def _topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
+    if not names:
+        return {}
+    described = admin.describe_topics(TopicCollection(names), request_timeout=_TIMEOUT_S)
+    return {name: str(future.result(_TIMEOUT_S).topic_id) for name, future in described.items()}
+
+
+def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    described = admin.describe_configs(resources, request_timeout=_TIMEOUT_S)
+    return {
+        resource.name: {
+            name: entry.value
+            for name, entry in future.result(_TIMEOUT_S).items()
+            if entry.value is not None
+        }
+        for resource, future in described.items()
+    }
