@@ -1,0 +1,42 @@
+"""The errors of projections: one base class, split by what the caller must do.
+
+Drawn as a tree::
+
+    ProjectionError
+    ├── StateMoved      reload the state and try again
+    ├── StateError      stop: the state cannot be used with this log
+    ├── SegmentRefused  stop: the sealed topic holds something that must not drive a projection
+    └── SettingsError   stop: a setting cannot be honoured
+"""
+
+
+class ProjectionError(Exception):
+    """Base of everything that a projection raises."""
+
+
+class StateMoved(ProjectionError):  # noqa: N818 - a signal between workers, not a failure
+    """Another worker advanced this state: reload it and go on from there."""
+
+
+class StateError(ProjectionError):
+    """A state cannot be used: its file, its format or its log is another: stop."""
+
+
+class SegmentRefused(ProjectionError):  # noqa: N818 - reads as what happened
+    """A message of a sealed topic cannot be applied: stop.
+
+    Attributes:
+        topic: Sealed topic.
+        partition: Its partition.
+        offset: Kafka offset of the message.
+    """
+
+    def __init__(self, topic: str, partition: int, offset: int, detail: str) -> None:
+        super().__init__(f"{topic}[{partition}] at offset {offset}: {detail}")
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+
+
+class SettingsError(ProjectionError):
+    """A setting cannot be honoured: stop before anything is read."""

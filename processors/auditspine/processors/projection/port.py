@@ -1,0 +1,124 @@
+"""What a projection is, and what it needs from outside. Interfaces and values only.
+
+A projection is a pure fold over the valid events of one log. The base
+(:mod:`auditspine.processors.projection.app`) reads, verifies, keeps state and writes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """A valid, sealed, decoded event.
+
+    Attributes:
+        origin: Log that it is sealed in.
+        position: Position in that log.
+        appended_at: The broker's LogAppendTime, milliseconds since 1970.
+        event_type: For example ``artifact.accessed``.
+        event_id: The producer's id of the event.
+        envelope: Decoded envelope.
+        body: Decoded body.
+    """
+
+    origin: str
+    position: int
+    appended_at: int
+    event_type: str
+    event_id: UUID
+    envelope: Mapping[str, Any]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that a projection writes to.
+
+    Its rows end in ``version``; a row with a higher version replaces one with the same key,
+    and rows with the same key and version are equal. So a repeated write is harmless.
+
+    Attributes:
+        name: Its name in ClickHouse.
+        columns: Names of a row's values, in order.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
+
+Row: TypeAlias = tuple[object, ...]
+"""Strings, integers, bytes and UUIDs; times are integer milliseconds since 1970."""
+
+Changes: TypeAlias = Mapping[Table, Sequence[Row]]
+"""Rows to write, by table."""
+
+
+class State(Protocol):
+    """The keys and values of one partition's projection, read and written by key only."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Give a key's value, or ``None``."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set a key's value."""
+
+
+class Projection(Protocol):
+    """A pure fold. It depends on the events and the state alone: no clock, no randomness.
+
+    Attributes:
+        name: Names the consumer group and the folder of its states.
+        logic_version: Raised with every change of what the fold computes; a new version
+            starts from an empty state, hence replays its logs.
+        streams: Streams that it reads; each partition of each is folded for itself.
+        event_types: Types that it wants; other events are not decoded.
+    """
+
+    name: str
+    logic_version: int
+    streams: tuple[str, ...]
+    event_types: frozenset[str]
+
+    def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
+        """Apply events of one log, in order, to its state.
+
+        Args:
+            events: Consecutive wanted events of one log.
+            state: The state before them; updated in place.
+
+        Returns:
+            The changed rows. Cutting the same events elsewhere may give other rows in
+            between, but the same last row for each key.
+        """
+
+
+class ProjectionStore(Protocol):
+    """Where rows go: ClickHouse, behind a writer that the command line passes in."""
+
+    def write(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Write rows; return when they are durable. Repeats of the same rows are normal.
+
+        Raises:
+            Exception: They may not have been written; the worker stops.
+        """
+
+
+class EventDecoder(Protocol):
+    """Decodes the Kafka value of a valid entry."""
+
+    def event_type(self, value: bytes) -> str:
+        """Give the event's type, from its schema id.
+
+        Raises:
+            Exception: The schema is not known here.
+        """
+
+    def decode(self, value: bytes) -> Mapping[str, Any]:
+        """Give the event as ``{"envelope": {...}, "body": {...}}``.
+
+        Raises:
+            Exception: The schema is not known here, or the bytes are not that schema's.
+        """

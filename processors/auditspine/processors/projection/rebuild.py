@@ -1,0 +1,164 @@
+"""Rebuilds a projection's state from its sealed log, to compare it or to replace it.
+
+The sealed log is the truth; a state is a cache of its fold. A rebuild notifies nobody.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from auditspine.ledger.topics import MAX_MESSAGE_BYTES
+from auditspine.processors.projection.app import ProjectionConfig
+from auditspine.processors.projection.errors import ProjectionError
+from auditspine.processors.projection.follower import Follower, Parts, SealedMessage
+from auditspine.processors.projection.state import Overlay, Position, StateFile
+
+_BATCH = 256  # segments
+_STALL_S = 30.0
+
+
+class ReplayError(ProjectionError):
+    """The sealed topic could not be read up to where the state has read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """How a state compares with the fold of its log.
+
+    Attributes:
+        topic: Sealed topic.
+        partition: Its partition.
+        position: Position of the state, hence of the rebuild.
+        keys: Keys of the rebuilt state.
+        differing: Keys that are missing, surplus or of another value in the state.
+        replaced: Whether the state was replaced.
+    """
+
+    topic: str
+    partition: int
+    position: Position
+    keys: int
+    differing: int
+    replaced: bool
+
+    @property
+    def equal(self) -> bool:
+        """Whether the state was what its log says."""
+        return self.differing == 0
+
+
+def rebuild(config: ProjectionConfig, parts: Parts, *, replace: bool = False) -> Iterator[Rebuild]:
+    """Rebuild each partition's state up to where the present one has read.
+
+    The worker may go on meanwhile when states are compared; when they are replaced, it must
+    be stopped. When ``parts.store`` is given, all rows are written again.
+
+    Args:
+        config: Where the projection reads.
+        parts: The projection and its ports.
+        replace: Put the rebuilt state in place of the present one.
+
+    Yields:
+        One result for each partition that has a state.
+
+    Raises:
+        ReplayError: The sealed topic cannot be read that far.
+        SegmentRefused: It holds something that must not drive a projection.
+        StateMoved: A worker advanced the state that was to be replaced.
+    """
+    for stream in parts.projection.streams:
+        topic = config.topics.sealed(stream)
+        for partition in range(config.topics.partition_count(stream)):
+            path = parts.state_path(topic, partition)
+            if path.exists():
+                with (
+                    tempfile.TemporaryDirectory(dir=path.parent, prefix="rebuild-") as folder,
+                    closing(StateFile(path)) as live,
+                    closing(
+                        Follower(parts, topic, partition, Path(folder) / path.name)
+                    ) as follower,
+                ):
+                    yield _rebuild(config, live, follower, topic, partition, replace=replace)
+
+
+def _rebuild(
+    config: ProjectionConfig,
+    live: StateFile,
+    follower: Follower,
+    topic: str,
+    partition: int,
+    *,
+    replace: bool,
+) -> Rebuild:
+    position = live.position()
+    with live.snapshot(position) as present:
+        messages = read_sealed(config, topic, partition, position.next_offset)
+        while batch := list(islice(messages, _BATCH)):
+            follower.step(batch)
+        keys, differing = _compare(live, present, follower.state)
+    differing += follower.position != position
+    if replace and differing:
+        live.replace(position, follower.state)
+    return Rebuild(topic, partition, position, keys, differing, replace and differing > 0)
+
+
+def _compare(live: StateFile, present: Overlay, rebuilt: StateFile) -> tuple[int, int]:
+    keys = same = missing = 0
+    for key, value in rebuilt.items():
+        keys += 1
+        found = present.get(key)
+        same += found == value
+        missing += found is None
+    surplus = sum(1 for _ in live.items()) - (keys - missing)
+    return keys, keys - same + surplus
+
+
+def read_sealed(
+    config: ProjectionConfig, topic: str, partition: int, end: int
+) -> Iterator[SealedMessage]:
+    """Read a sealed partition from its start up to an offset.
+
+    Args:
+        config: The broker.
+        topic: Sealed topic.
+        partition: Its partition.
+        end: Offset to stop before.
+
+    Raises:
+        ReplayError: The broker reports an error, or gives nothing for 30 s.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": config.bootstrap_servers,
+            **config.kafka,
+            "group.id": "auditspine-rebuild",  # required, never committed to
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+        }
+    )
+    where = f"{topic}[{partition}]"
+    try:
+        consumer.assign([TopicPartition(topic, partition, 0)])
+        offset, deadline = 0, time.monotonic() + _STALL_S
+        while offset < end:
+            message = consumer.poll(1.0)
+            error = None if message is None else message.error()
+            if error is not None and not error.retriable():
+                raise ReplayError(f"{where} at offset {offset}: {error.str()}")
+            if message is not None and error is None:
+                offset, deadline = (message.offset() or 0) + 1, time.monotonic() + _STALL_S
+                if offset <= end:
+                    yield SealedMessage(offset - 1, message.value())
+            elif time.monotonic() > deadline:
+                raise ReplayError(f"{where}: expected offset {end - 1}, got nothing after {offset}")
+    except KafkaException as exc:
+        raise ReplayError(f"{where}: {exc.args[0]}") from exc
+    finally:
+        consumer.close()
