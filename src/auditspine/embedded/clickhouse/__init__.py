@@ -1,0 +1,1 @@
+"""ClickHouse's HTTP interface over chDB, on loopback: a door to the engine, no more."""

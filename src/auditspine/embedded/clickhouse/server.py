@@ -1,0 +1,63 @@
+"""Serve the endpoint on loopback until SIGTERM."""
+
+import errno
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from auditspine.embedded.clickhouse.accounts import read_accounts
+from auditspine.embedded.clickhouse.app import App
+from auditspine.embedded.clickhouse.engine import Engine
+from auditspine.embedded.errors import PortTakenError
+from auditspine.embedded.ports import LOOPBACK
+
+_BACKLOG = 512
+_KEEP_ALIVE_S = 30
+_STOP_S = 5
+"""How long running requests may take to end after SIGTERM before they are cancelled."""
+
+
+def serve(data_dir: Path, port: int, accounts_file: Path, max_memory_bytes: int) -> None:
+    """Own a data directory and answer requests until the process is told to stop.
+
+    Args:
+        data_dir: Created when missing.
+        port: Loopback port; 0 for any free one.
+        accounts_file: See ``accounts``.
+        max_memory_bytes: Bound on what the engine allocates.
+
+    Raises:
+        AccountsError: The accounts file cannot be used.
+        InUseError: Another process owns the data directory.
+        PortTakenError: Another process listens on the port.
+    """
+    accounts = read_accounts(accounts_file)
+    listener = _listen(port)
+    engine = Engine(data_dir, accounts.reader.tables, max_memory_bytes)
+    config = uvicorn.Config(
+        App(engine, accounts),
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_STOP_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen(_BACKLOG)
+    except OSError as exc:
+        listener.close()
+        if exc.errno == errno.EADDRINUSE:
+            raise PortTakenError("clickhouse", port) from exc
+        raise
+    return listener
