@@ -204,9 +204,10 @@ class AuditClient:
 
     def forget(self) -> object:
         """Drop the session, in a forked child; the SDK calls it."""
-        session, self._session, self._housekeeper = self._session, None, None
+        left = (self._session, self._housekeeper)
+        self._session = self._housekeeper = None
         self._starting = threading.Lock()
-        return session
+        return left
 
     def __enter__(self) -> Self:
         return self

@@ -56,12 +56,8 @@ class Housekeeper:
 
     def _tick(self) -> None:
         session, outbound = self._session, self._session.outbound
-        session.idle = True
         if outbound.events == 0:
-            session.wake.wait(_IDLE_S)
-            outbound.serve()
-        session.idle = False
-        session.wake.clear()
+            self._rest()
         self._confirm_routes()
         session.seal(time.monotonic() - self._linger_s)
         self._beat_when_due()
@@ -72,6 +68,15 @@ class Housekeeper:
             else:
                 self._stop.wait(pause)
         self._served = outbound.served
+
+    def _rest(self) -> None:
+        session = self._session
+        session.wake.clear()
+        session.idle = True  # from here on a publisher wakes us
+        if session.outbound.events == 0 and not self._stop.is_set():
+            session.wake.wait(_IDLE_S)
+        session.idle = False
+        session.outbound.serve()
 
     def _confirm_routes(self) -> None:
         session = self._session

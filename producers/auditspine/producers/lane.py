@@ -36,7 +36,7 @@ class Lane:
         self.partition = partition
         self.epoch = epoch
         self.acknowledged = 0
-        self.previous = (0, 0)
+        self.previous: tuple[int, int] = (0, 0)
         self.outbound = outbound
         self._signer = LogSigner(identity, epoch, topic, partition)
         self._sequence = 0
