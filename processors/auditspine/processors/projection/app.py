@@ -124,6 +124,9 @@ class ProjectionApp(faust.App):
     async def _in_pool(self, call: Callable[..., _T], *args: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
 
+    def _create_directories(self) -> None:
+        """Make none: Faust's own would hold its Tables."""
+
     def _new_transport(self) -> TransportT:
         transport = super()._new_transport()
         transport.Consumer = ResumingConsumer  # type: ignore[misc]
@@ -185,7 +188,6 @@ def make_projection_app(config: ProjectionConfig, parts: Parts) -> ProjectionApp
     options["broker_request_timeout"] = max(90.0, options["broker_session_timeout"])
     app = ProjectionApp(
         name,
-        datadir=str(parts.state_dir / "faust" / name),
         store="memory://",
         web_enabled=False,
         autodiscover=False,

@@ -1,0 +1,71 @@
+"""An access worker for tests: the product's Faust app with a store that records to a file.
+
+Run as ``python access_worker.py '<json>'`` with bootstrap_servers, prefix, partitions, kafka,
+state_dir, public_key and rows (the file).
+"""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+import faust
+
+from auditspine.ledger.topics import Topics
+from auditspine.processors.access.app import access_parts, make_access_app
+from auditspine.processors.projection.app import ProjectionConfig
+
+
+class JsonDecoder:
+    """Events as JSON; the codec has its own tests."""
+
+    def event_type(self, value):
+        return "artifact.accessed"
+
+    def decode(self, value):
+        event = json.loads(value)
+        event["body"]["artifact"]["digest"] = bytes.fromhex(event["body"]["artifact"]["digest"])
+        return event
+
+
+class RecordingStore:
+    """Appends rows to a file, one JSON array per line, one write per call."""
+
+    def __init__(self, path, delay_s):
+        self.file = Path(path).open("ab", buffering=0)  # noqa: SIM115 - open while the worker lives
+        self.delay_s = delay_s
+
+    def write(self, table, columns, rows):
+        time.sleep(self.delay_s)  # as long as a database would take
+        lines = [
+            json.dumps([table, dict(zip(columns, row, strict=True))], default=text) for row in rows
+        ]
+        self.file.write("".join(line + "\n" for line in lines).encode())
+
+
+def text(value):
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def main():
+    given = json.loads(sys.argv[1])
+    logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    config = ProjectionConfig(
+        Topics(given["prefix"], given["partitions"]), given["bootstrap_servers"], given["kafka"]
+    )
+    parts = access_parts(
+        JsonDecoder(),
+        RecordingStore(given["rows"], given["delay_s"]),
+        (bytes.fromhex(given["public_key"]),),
+        Path(given["state_dir"]),
+    )
+    app = make_access_app(config, parts)
+    worker = faust.Worker(
+        app, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True
+    )
+    worker.execute_from_commandline()
+
+
+if __name__ == "__main__":
+    main()
