@@ -1,5 +1,7 @@
 """The client that services publish audit events with.
 
+::
+
     with AuditClient("kafka:9092", tenant="acme", producer="trainer", key="trainer.pem",
                      domain="credit", environment="production") as client:
         event = ModelRegistered(envelope=client.envelope("schedule", "nightly retraining"), ...)
@@ -16,34 +18,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from auditspine.schemas.codec import encode as encode_offline
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.errors import FormatError
 from auditspine.ledger.keyfile import read_key
-from auditspine.ledger.topics import MAX_EVENT_BYTES, STREAMS, Topics
+from auditspine.ledger.topics import STREAMS, Topics
 from auditspine.producers import lifetime
 from auditspine.producers.delivery import Delivery
-from auditspine.producers.envelopes import defaults, partition_key, require_publishable
-from auditspine.producers.errors import (
-    ClientClosedError,
-    EventError,
-    ProducerError,
-    SetupError,
-)
+from auditspine.producers.envelopes import defaults
+from auditspine.producers.errors import ClientClosedError, ProducerError, SetupError
+from auditspine.producers.heartbeat import REASON, TRIGGER, heartbeat
 from auditspine.producers.housekeeper import Housekeeper
+from auditspine.producers.prepare import encode_event, partition_key, require_publishable
 from auditspine.producers.session import Session, SessionPlan
 from auditspine.producers.settings import ProducerSettings, connection
 from auditspine.producers.signing import Identity, LogSigner
 from auditspine.producers.topic_check import TopicCheck
-from auditspine.schemas.codec import encode
-from auditspine.schemas.errors import EventTooLargeError, InvalidEventError
-from auditspine.schemas.models import (
-    Envelope,
-    Event,
-    ProducerHeartbeat,
-    ProducerHeartbeatBody,
-    StreamPosition,
-)
+from auditspine.schemas.models import Envelope, Event
 
 _log = logging.getLogger(__name__)
 PLATFORM_TENANT = "-"
@@ -67,6 +59,7 @@ class AuditClient:
         settings: Batches, bounds and times.
         shared: ``actor``, ``workload`` and ``classification`` of those envelopes.
         state: Where to remember how far an epoch got; beside the key file when not given.
+        encode: Gives an event's Kafka value; pass one whose schema ids a registry gave.
 
     Raises:
         KeyFileError: The key file cannot be used; the message says what to do.
@@ -86,6 +79,7 @@ class AuditClient:
         settings: ProducerSettings | None = None,
         shared: Mapping[str, Any] | None = None,
         state: str | os.PathLike[str] | None = None,
+        encode: Callable[[Event], bytes] = encode_offline,
     ) -> None:
         self.tenant = tenant
         self.producer = producer
@@ -100,6 +94,7 @@ class AuditClient:
             settings=settings or ProducerSettings(),
             state=None if state is None else Path(state),
         )
+        self._encode = encode
         self._starting = threading.Lock()
         self._session: Session | None = None
         self._housekeeper: Housekeeper | None = None
@@ -228,7 +223,7 @@ class AuditClient:
         block_s: float,
     ) -> Delivery:
         require_publishable(event, self.tenant, self.producer)
-        value = _encode(event)
+        value = encode_event(event, self._encode)
         placed = partition_key(event) if key is None else key.encode()
         session = self._session or self._start()
         return session.take(event.stream, value, placed, callback, block_s)
@@ -246,21 +241,13 @@ class AuditClient:
 
     def _beat(self, session: Session) -> None:
         """Publish how far the session got; never waits, and its failure stops nothing."""
-        reached = session.reached()
-        if not reached or not self._plan.settings.heartbeat_s or self.tenant == PLATFORM_TENANT:
+        if not self._plan.settings.heartbeat_s or self.tenant == PLATFORM_TENANT:
             return
-        body = ProducerHeartbeatBody(
-            epoch=session.epoch,
-            streams=tuple(
-                StreamPosition(topic=row.topic, partition=row.partition, last_sequence=row.sequence)
-                for row in reached
-            ),
-        )
-        envelope = self.envelope("heartbeat", "how far this producer's events were acknowledged")
-        event = ProducerHeartbeat(envelope=envelope, body=body)
         try:
-            key = partition_key(event)
-            session.take(event.stream, _encode(event), key, None, 0.0)
+            event = heartbeat(session, self.envelope(TRIGGER, REASON))
+            if event is not None:
+                value = encode_event(event, self._encode)
+                session.take(event.stream, value, partition_key(event), None, 0.0)
         except ProducerError as exc:
             _log.warning("no heartbeat: %s", exc)
 
@@ -272,19 +259,3 @@ def _identity(key: Ed25519PrivateKey, tenant: str, producer: str) -> Identity:
     except FormatError as exc:
         raise SetupError(f"tenant or producer: {exc}") from exc
     return identity
-
-
-def _encode(event: Event) -> bytes:
-    try:
-        value = encode(event)
-    except EventTooLargeError as exc:
-        raise EventError("event", str(exc)) from exc
-    except InvalidEventError as exc:
-        raise EventError(event.event_type or type(event).__name__, str(exc)) from None
-    if len(value) > MAX_EVENT_BYTES:
-        raise EventError(
-            "event",
-            f"expected at most {MAX_EVENT_BYTES} bytes, got {len(value)}; put the content into "
-            "an artifact and cite its digest",
-        )
-    return value

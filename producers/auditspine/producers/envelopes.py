@@ -1,19 +1,14 @@
-"""Fills envelopes with what a workload's events share, and checks events before they are queued."""
+"""Fills envelopes with what a workload's events share."""
 
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from auditspine.ledger.topics import STREAMS
 from auditspine.producers.errors import EventError, SetupError
-from auditspine.schemas.models import Actor, Classification, Envelope, Event, Intent, Workload
-
-MAX_AHEAD_S = 300.0  # how far an event's own time may lie in the future
-_BY_DEPLOYMENT = ("inference", "outcomes")
+from auditspine.schemas.models import Actor, Classification, Envelope, Intent, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,47 +94,6 @@ def defaults(
     if workload.name != producer:
         raise SetupError(f"workload.name: expected {producer}, got {workload.name}")
     return shared
-
-
-def require_publishable(event: Event, tenant: str, producer: str) -> None:
-    """Check what the ledger would quarantine, before it is signed.
-
-    Raises:
-        EventError: Another tenant or workload than the client's, a time too far in the future,
-            or a stream that does not exist.
-    """
-    envelope = event.envelope
-    if envelope.tenant != tenant:
-        raise EventError(
-            "envelope.tenant", f"expected this client's {tenant}, got {envelope.tenant}"
-        )
-    if envelope.workload.name != producer:
-        raise EventError(
-            "envelope.workload.name",
-            f"expected this client's producer {producer}, got {envelope.workload.name}",
-        )
-    ahead = envelope.occurred_at.timestamp() - time.time()
-    if ahead > MAX_AHEAD_S:
-        raise EventError(
-            "envelope.occurred_at",
-            f"expected at most {MAX_AHEAD_S:.0f} s in the future, got {ahead:.0f} s; check the "
-            "clock and the time zone",
-        )
-    if event.stream not in STREAMS:
-        raise EventError("event_type", f"{event.event_type!r} belongs to no known stream")
-
-
-def partition_key(event: Event) -> bytes:
-    """Give the key that places an event.
-
-    Predictions and outcomes are ordered by deployment, everything else by tenant.
-    """
-    tenant = event.envelope.tenant
-    if event.stream in _BY_DEPLOYMENT:
-        deployment: Any = getattr(event.body, "deployment", None)
-        if deployment is not None:
-            return f"{tenant}/{deployment.name}".encode()
-    return tenant.encode()
 
 
 def describe(error: ValidationError) -> str:

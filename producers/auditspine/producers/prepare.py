@@ -1,0 +1,75 @@
+"""Turns an event into what goes to Kafka, or says which field forbids it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from auditspine.ledger.topics import MAX_EVENT_BYTES, STREAMS
+from auditspine.producers.errors import EventError
+from auditspine.schemas.errors import EventTooLargeError, InvalidEventError
+from auditspine.schemas.models import Event
+
+MAX_AHEAD_S = 300.0  # how far an event's own time may lie in the future
+_BY_DEPLOYMENT = ("inference", "outcomes")
+
+
+def require_publishable(event: Event, tenant: str, producer: str) -> None:
+    """Check what the ledger would quarantine, before it is signed.
+
+    Raises:
+        EventError: Another tenant or workload than the client's, a time too far in the future,
+            or a stream that does not exist.
+    """
+    envelope = event.envelope
+    if envelope.tenant != tenant:
+        raise EventError(
+            "envelope.tenant", f"expected this client's {tenant}, got {envelope.tenant}"
+        )
+    if envelope.workload.name != producer:
+        raise EventError(
+            "envelope.workload.name",
+            f"expected this client's producer {producer}, got {envelope.workload.name}",
+        )
+    ahead = envelope.occurred_at.timestamp() - time.time()
+    if ahead > MAX_AHEAD_S:
+        raise EventError(
+            "envelope.occurred_at",
+            f"expected at most {MAX_AHEAD_S:.0f} s in the future, got {ahead:.0f} s; check the "
+            "clock and the time zone",
+        )
+    if event.stream not in STREAMS:
+        raise EventError("event_type", f"{event.event_type!r} belongs to no known stream")
+
+
+def partition_key(event: Event) -> bytes:
+    """Give the key that places an event.
+
+    Predictions and outcomes are ordered by deployment, everything else by tenant.
+    """
+    tenant = event.envelope.tenant
+    if event.stream in _BY_DEPLOYMENT:
+        deployment: Any = getattr(event.body, "deployment", None)
+        if deployment is not None:
+            return f"{tenant}/{deployment.name}".encode()
+    return tenant.encode()
+
+
+def encode_event(event: Event, encode: Callable[[Event], bytes]) -> bytes:
+    """Give an event's Kafka value.
+
+    Raises:
+        EventError: It does not fit its schema, or exceeds 512 KiB.
+    """
+    try:
+        value = encode(event)
+    except EventTooLargeError as exc:
+        raise EventError("event", str(exc).removeprefix("event: ")) from exc
+    except InvalidEventError as exc:
+        raise EventError(event.event_type or type(event).__name__, str(exc)) from None
+    if len(value) > MAX_EVENT_BYTES:
+        raise EventError(
+            "event",
+            f"expected at most {MAX_EVENT_BYTES} bytes, got {len(value)}; put the content into "
+            "an artifact and cite its digest",
+        )
+    return value
