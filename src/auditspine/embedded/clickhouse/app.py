@@ -157,15 +157,16 @@ class _Exchange:
         )
 
     async def _read_body(self, body: BinaryIO) -> None:
-        decode = decoder(self._headers.get("content-encoding", ""))
+        encoding = decoder(self._headers.get("content-encoding", ""))
         more = True
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise _ClientGoneError
             if data := message.get("body", b""):
-                body.write(decode(data))
+                body.write(encoding.decode(data))
             more = message.get("more_body", False)
+        encoding.finish()
         body.seek(0)
 
     def _form(self, account: Account, body: BinaryIO) -> tuple[ExternalTable, ...]:
@@ -214,6 +215,7 @@ class _Exchange:
                 await self._stream(gone, reply)
             finally:
                 await self._in_thread(None, reply.resources.close)
+            await self._send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
 
@@ -229,15 +231,23 @@ class _Exchange:
         work = loop.run_in_executor(self._app.pool, step, *args)
         if gone is None:
             return await work
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
+        why: Exception = _ClientGoneError()
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+        except asyncio.CancelledError:  # the server stops, and will wait for the threads
+            why = ClickHouseError(394, "Query was cancelled: the endpoint is stopping.")
+        await self._cancel(work)
+        raise why
+
+    async def _cancel(self, work: "asyncio.Future[Any]") -> None:
+        loop = asyncio.get_running_loop()
         while not work.done():  # the statement may not have begun yet
             await loop.run_in_executor(self._app.cancel_pool, self._app.engine.cancel, self._id)
             await asyncio.wait({work}, timeout=_CANCEL_INTERVAL_S)
         if work.exception() is None and isinstance(work.result(), Reply):
-            await self._in_thread(None, work.result().resources.close)
-        raise _ClientGoneError
+            await loop.run_in_executor(None, work.result().resources.close)
 
     async def _stream(self, gone: "asyncio.Future[None]", reply: Reply) -> None:
         headers = dict(reply.headers)
@@ -257,7 +267,6 @@ class _Exchange:
             close = getattr(chunks, "close", None)
             if close is not None:
                 await self._in_thread(None, close)
-        await self._send({"type": "http.response.body", "body": b""})
 
     async def _plain(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         kind = {"Content-Type": "text/plain; charset=UTF-8", "Content-Length": str(len(body))}

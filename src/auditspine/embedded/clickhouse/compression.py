@@ -25,8 +25,8 @@ class _Frame(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-def decoder(encoding: str) -> Callable[[bytes], bytes]:
-    """Give a function that decodes a request body chunk by chunk.
+def decoder(encoding: str) -> "Decoder":
+    """Give a decoder of a request body.
 
     Clients send one frame per block, so frames may follow each other.
 
@@ -45,31 +45,56 @@ def decoder(encoding: str) -> Callable[[bytes], bytes]:
         "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
     }
     if encoding in ("", "identity"):
-        return lambda data: data
+        return Decoder(encoding, None)
     if encoding not in makers:
         raise ClickHouseError(48, f"Content-Encoding {encoding} is not offered.")
-    return _Frames(encoding, makers[encoding]).decode
+    return Decoder(encoding, makers[encoding])
 
 
-class _Frames:
-    """Frames that follow each other."""
+class Decoder:
+    """Decodes a body chunk by chunk."""
 
-    def __init__(self, encoding: str, make: Callable[[], _Frame]) -> None:
+    def __init__(self, encoding: str, make: Callable[[], _Frame] | None) -> None:
+        """Begin a body.
+
+        Args:
+            encoding: Its name, for messages.
+            make: Makes the decompressor of a frame; None where there is nothing to decode.
+        """
         self._encoding = encoding
         self._make = make
-        self._frame = make()
+        self._frame: _Frame | None = None
 
     def decode(self, data: bytes) -> bytes:
+        """Decode the next chunk.
+
+        Raises:
+            ClickHouseError: 36 where it is not of the encoding.
+        """
+        if self._make is None:
+            return data
         plain = []
         try:
             while data:
-                if self._frame.eof:
+                if self._frame is None:
                     self._frame = self._make()
                 plain.append(self._frame.decompress(data))
-                data = (self._frame.unused_data or b"") if self._frame.eof else b""
+                data = b""
+                if self._frame.eof:
+                    data = self._frame.unused_data or b""
+                    self._frame = None
         except (zlib.error, RuntimeError, zstandard.ZstdError) as exc:
             raise ClickHouseError(36, f"The body is not {self._encoding}: {exc}.") from exc
         return b"".join(plain)
+
+    def finish(self) -> None:
+        """Check at the body's end that no frame is cut.
+
+        Raises:
+            ClickHouseError: 36 where one is.
+        """
+        if self._frame is not None:
+            raise ClickHouseError(36, f"The body is not {self._encoding}: its end is missing.")
 
 
 def choose_encoding(accepted: str) -> str:

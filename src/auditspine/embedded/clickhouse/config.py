@@ -93,7 +93,6 @@ _MIB = 1_048_576
 _PROFILE = """\
       <async_insert>0</async_insert>
       <implicit_select>0</implicit_select>
-      <input_format_values_interpret_expressions>0</input_format_values_interpret_expressions>
       <max_insert_threads>1</max_insert_threads>"""
 
 

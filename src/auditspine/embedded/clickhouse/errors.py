@@ -7,30 +7,23 @@ import re
 
 _CODE = re.compile(r"Code: (\d+)")
 
-STATUS = {
-    6: 400,  # CANNOT_PARSE_TEXT
-    26: 400,  # CANNOT_PARSE_QUOTED_STRING
-    27: 400,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
-    36: 400,  # BAD_ARGUMENTS
-    46: 404,  # UNKNOWN_FUNCTION
-    47: 404,  # UNKNOWN_IDENTIFIER
-    48: 501,  # NOT_IMPLEMENTED
-    53: 400,  # TYPE_MISMATCH
-    60: 404,  # UNKNOWN_TABLE
-    62: 400,  # SYNTAX_ERROR
-    72: 400,  # CANNOT_PARSE_NUMBER
-    81: 404,  # UNKNOWN_DATABASE
-    115: 404,  # UNKNOWN_SETTING
-    158: 500,  # TOO_MANY_ROWS
-    159: 408,  # TIMEOUT_EXCEEDED
-    194: 401,  # REQUIRED_PASSWORD
-    372: 404,  # SESSION_NOT_FOUND
-    497: 403,  # ACCESS_DENIED
-    516: 403,  # AUTHENTICATION_FAILED
+_CODES_BY_STATUS = {
+    400: (
+        *(6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321),
+        *(376, 427, 441, 675, 676),
+    ),
+    401: (194,),
+    403: (192, 193, 497, 512, 516),
+    404: (46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 372, 511),
+    408: (159,),
+    413: (229,),
+    501: (48,),
+    503: (76, 209, 439),
 }
+STATUS = {code: status for status, codes in _CODES_BY_STATUS.items() for code in codes}
 """HTTP status of an exception's code; any other is 500.
 
-Source: ClickHouse, src/Server/HTTP/exceptionCodeToHTTPStatus.cpp.
+Source: ClickHouse, src/Server/HTTP/exceptionCodeToHTTPStatus.cpp, but for 372 (no such session).
 """
 
 _NAMES = {
@@ -38,9 +31,9 @@ _NAMES = {
     48: "NOT_IMPLEMENTED",
     62: "SYNTAX_ERROR",
     164: "READONLY",
-    210: "NETWORK_ERROR",
     372: "SESSION_NOT_FOUND",
     373: "SESSION_IS_LOCKED",
+    394: "QUERY_WAS_CANCELLED",
     497: "ACCESS_DENIED",
     516: "AUTHENTICATION_FAILED",
     1001: "STD_EXCEPTION",

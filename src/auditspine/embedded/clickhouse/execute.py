@@ -45,8 +45,9 @@ def execute(engine: Engine, request: Request, session: Session | None) -> Reply:
         ClickHouseError: It is refused, by the engine or here.
     """
     with ExitStack() as resources:
-        connection = resources.enter_context(engine.connect(request.request_id, request.settings))
         try:
+            connected = engine.connect(request.request_id, request.settings)
+            connection = resources.enter_context(connected)
             reply = _Execution(engine, connection, request, session).run()
         except Exception as exc:
             raise ClickHouseError.of(exc) from exc
@@ -160,7 +161,8 @@ class _Execution:
     def _fetched(self, chunk: Any, result: Any, tag: str) -> Iterator[bytes]:
         try:
             while chunk is not None:
-                yield chunk.bytes()
+                if data := chunk.bytes():
+                    yield data
                 chunk = result.fetch()
         except Exception as exc:  # noqa: BLE001 - whatever it is, the client must learn of it
             yield exception_trailer(ClickHouseError.of(exc), tag, self._engine.version)

@@ -60,27 +60,23 @@ def split_insert(head: bytes) -> InsertWithData | None:
     selects = False
     source: list[Token] = []
     previous: Token | None = None
+    end = 0
     for index, token in enumerate(tokens(head)):
         if index == 0 and not token.is_word(b"INSERT"):
             return None
+        if previous is not None and token.kind == "word" and _ends(previous, source, selects):
+            after = _BEFORE_DATA.match(head, token.end)
+            assert after is not None
+            span = (source[0].start, source[-1].end) if selects else None
+            return InsertWithData(head[:end], token.text.decode("ascii"), after.end(), span)
         if token.depth == 0 and not selects:
             if token.is_word(b"INFILE"):
                 raise ClickHouseError(48, "INSERT FROM INFILE is not offered.")
             if token.is_word(b"VALUES"):
-                return InsertWithData(head[: token.start].rstrip(), "Values", token.end)
+                return InsertWithData(head[: previous.end if previous else 0], "Values", token.end)
             selects = token.is_word(b"SELECT", b"WITH")
-        if (
-            previous is not None
-            and token.kind == "word"
-            and _ends_statement(previous, source, selects)
-        ):
-            after = _BEFORE_DATA.match(head, token.end)
-            assert after is not None
-            span = (source[0].start, source[-1].end) if selects else None
-            return InsertWithData(
-                head[: previous.start].rstrip(), token.text.decode("ascii"), after.end(), span
-            )
         _collect_input(source, previous, token)
+        end = previous.end if previous else 0  # without a comment that may follow
         previous = token
     return None
 
@@ -90,7 +86,7 @@ def quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _ends_statement(previous: Token, source: list[Token], selects: bool) -> bool:
+def _ends(previous: Token, source: list[Token], selects: bool) -> bool:
     if previous.depth != 0 or not previous.is_word(b"FORMAT"):
         return False
     return not selects or (len(source) > 1 and source[-1].text == b")")
