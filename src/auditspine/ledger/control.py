@@ -1,0 +1,267 @@
+"""What the control log says: tenants, keys with what they may say, schemas, opened logs. Pure.
+
+The state is a fold of the control log's valid entries, so anybody who has the log can say what
+was known at each of its sizes (DESIGN, invariant 2). Events are dicts as :meth:`EventSchema.decode`
+gives them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from io import BytesIO
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import fastavro
+
+from auditspine.ledger.errors import FormatError, GapError
+
+PLATFORM_TENANT = "-"
+"""The tenant that control events carry; no tenant can be registered under this name."""
+
+HEARTBEAT = "producer.heartbeat"
+"""The event type that every registered producer may publish."""
+
+WIRE_MAGIC = 0
+WIRE_HEADER = 5  # bytes: the magic byte and the schema id
+
+
+class EventSchema:
+    """One registered schema: its text, and the decoder that follows from it.
+
+    Attributes:
+        event_type: The event type that it is registered for.
+        stream: The stream that its text says it belongs to; empty when it says none.
+        text: The schema, JSON text.
+        position: Position in the control log; -1 for the schemas that a control log starts with.
+
+    Raises:
+        FormatError: The text is not an Avro schema.
+    """
+
+    __slots__ = ("_parsed", "event_type", "position", "stream", "text")
+
+    def __init__(self, event_type: str, text: str, position: int = -1) -> None:
+        self.event_type = event_type
+        self.text = text
+        self.position = position
+        try:
+            schema = json.loads(text)
+            self._parsed = fastavro.parse_schema(_without_logical_types(schema))
+            self.stream = str(schema.get("stream", ""))
+        except Exception as exc:  # json, fastavro and the text's own shape raise many kinds
+            raise FormatError(
+                f"the schema text of {event_type} is not Avro: {type(exc).__name__}"
+            ) from exc
+
+    def decode(self, value: bytes) -> dict[str, Any]:
+        """Decode a value in the wire format whole; logical types stay what they are stored as.
+
+        Raises:
+            FormatError: The bytes are not this schema's, or bytes are left over.
+        """
+        stream = BytesIO(value)
+        stream.seek(WIRE_HEADER)
+        try:
+            event = fastavro.schemaless_reader(stream, self._parsed, None)
+        except Exception as exc:  # fastavro raises many kinds for corrupt bytes
+            raise FormatError(
+                f"{len(value)} bytes are not {self.event_type}: {type(exc).__name__}"
+            ) from exc
+        if stream.tell() != len(value):
+            raise FormatError(f"{len(value) - stream.tell()} bytes follow the {self.event_type}")
+        if type(event) is not dict:
+            raise FormatError(f"the schema of {self.event_type} is not a record")
+        return event
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredKey:
+    """A key and what it may say.
+
+    Attributes:
+        public_key: Ed25519 public key, 32 bytes.
+        producer: Name of the workload that holds it.
+        tenants: Tenants that it may speak for.
+        event_types: Globs of the event types that it may publish, like ``model.*``.
+        purpose: ``producer``, ``operator`` or ``log``.
+        registered: Position of its first registration in the control log.
+        revoked: Position of its revocation, ``None`` while it is good.
+        compromised_since: Microseconds since 1970 from which on the revoker distrusts it.
+    """
+
+    public_key: bytes
+    producer: str
+    tenants: frozenset[str]
+    event_types: tuple[str, ...]
+    purpose: str
+    registered: int
+    revoked: int | None = None
+    compromised_since: int | None = None
+
+    def permits(self, event_type: str) -> bool:
+        """Tell whether the key may publish an event type."""
+        return event_type == HEARTBEAT or any(
+            fnmatchcase(event_type, glob) for glob in self.event_types
+        )
+
+
+class OpenedLog(NamedTuple):
+    """A log that the control log announces; fields as in the ``log.opened`` body."""
+
+    origin: str
+    topic: str
+    partition: int
+    public_key: bytes
+    format: int
+
+
+class Finding(NamedTuple):
+    """A valid control entry that changed nothing, and why."""
+
+    position: int
+    text: str
+
+
+@dataclass(slots=True)
+class ControlState:
+    """The fold of a control log's first ``size`` entries.
+
+    Attributes:
+        schemas: Schema id to schema. Starts with those that the control log itself needs.
+        tenants: Tenant to the position of its registration.
+        keys: Public key to what is registered for it.
+        logs: Origin to opened log.
+        findings: Valid entries that were ignored.
+        size: Entries folded, valid or not.
+    """
+
+    schemas: dict[int, EventSchema]
+    tenants: dict[str, int] = field(default_factory=dict)
+    keys: dict[bytes, RegisteredKey] = field(default_factory=dict)
+    logs: dict[str, OpenedLog] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    size: int = 0
+
+    def apply(self, position: int, event: Mapping[str, Any] | None) -> None:
+        """Fold the next entry.
+
+        Args:
+            position: Its position in the control log.
+            event: The decoded event; ``None`` for an entry whose verdict is not valid.
+
+        Raises:
+            GapError: ``position`` is not the next one.
+        """
+        if position != self.size:
+            raise GapError("control", self.size, position)
+        self.size += 1
+        if event is None:
+            return
+        fold = _FOLDS.get(event["envelope"]["event_type"])
+        refusal = "unknown control event type" if fold is None else fold(self, event["body"])
+        if refusal:
+            self.findings.append(Finding(position, refusal))
+
+    def decode(self, value: bytes) -> dict[str, Any]:
+        """Decode a value in the wire format by the schemas known so far.
+
+        Raises:
+            FormatError: Not in the wire format, an unknown schema, or not its bytes.
+        """
+        if len(value) < WIRE_HEADER or value[0] != WIRE_MAGIC:
+            raise FormatError("not in the wire format")
+        schema = self.schemas.get(int.from_bytes(value[1:WIRE_HEADER], "big"))
+        if schema is None:
+            raise FormatError("the schema id is not in the control log")
+        return schema.decode(value)
+
+    @property
+    def _position(self) -> int:
+        return self.size - 1
+
+    def _register_tenant(self, body: Mapping[str, Any]) -> str:
+        if body["tenant"] == PLATFORM_TENANT:
+            return "the platform's tenant name cannot be registered"
+        self.tenants.setdefault(body["tenant"], self._position)
+        return ""
+
+    def _register_key(self, body: Mapping[str, Any]) -> str:
+        public_key = bytes(body["public_key"])
+        known = self.keys.get(public_key)
+        if known is not None and known.revoked is not None:
+            return "a revoked key cannot be registered again"
+        if known is not None and known.purpose != body["purpose"]:
+            return "a key cannot change its purpose"
+        self.keys[public_key] = RegisteredKey(
+            public_key,
+            body["producer"],
+            frozenset(body["tenants"]),
+            tuple(body["event_types"]),
+            body["purpose"],
+            self._position if known is None else known.registered,
+        )
+        return ""
+
+    def _revoke_key(self, body: Mapping[str, Any]) -> str:
+        known = self.keys.get(bytes(body["public_key"]))
+        if known is None:
+            return "a key that is not registered cannot be revoked"
+        if known.revoked is not None:
+            return "the key is revoked already"
+        self.keys[known.public_key] = RegisteredKey(
+            known.public_key,
+            known.producer,
+            known.tenants,
+            known.event_types,
+            known.purpose,
+            known.registered,
+            self._position,
+            body["compromised_since"],
+        )
+        return ""
+
+    def _register_schema(self, body: Mapping[str, Any]) -> str:
+        known = self.schemas.get(body["schema_id"])
+        if known is not None:
+            same = (known.event_type, known.text) == (body["event_type"], body["text"])
+            return "" if same else "the schema id stands for another text already"
+        try:
+            schema = EventSchema(body["event_type"], body["text"], self._position)
+        except FormatError:
+            return "the schema's text is not an Avro schema"
+        self.schemas[body["schema_id"]] = schema
+        return ""
+
+    def _open_log(self, body: Mapping[str, Any]) -> str:
+        opened = OpenedLog(
+            body["origin"],
+            body["topic"],
+            body["partition"],
+            bytes(body["public_key"]),
+            body["format"],
+        )
+        if self.logs.setdefault(opened.origin, opened) != opened:
+            return "the log is opened already with other properties"
+        return ""
+
+
+_FOLDS: Mapping[str, Callable[[ControlState, Mapping[str, Any]], str]] = MappingProxyType(
+    {
+        "tenant.registered": ControlState._register_tenant,  # noqa: SLF001 - its own methods
+        "key.registered": ControlState._register_key,  # noqa: SLF001
+        "key.revoked": ControlState._revoke_key,  # noqa: SLF001
+        "schema.registered": ControlState._register_schema,  # noqa: SLF001
+        "log.opened": ControlState._open_log,  # noqa: SLF001
+    }
+)
+
+
+def _without_logical_types(schema: Any) -> Any:
+    """Drop logical types: a clock or UUID object per event is slow, and may refuse the bytes."""
+    if isinstance(schema, dict):
+        return {k: _without_logical_types(v) for k, v in schema.items() if k != "logicalType"}
+    if isinstance(schema, list):
+        return [_without_logical_types(item) for item in schema]
+    return schema
