@@ -5,12 +5,12 @@ from hashlib import sha256
 from io import BytesIO
 
 import fastavro
-from auditspine.schemas.source import event_records, inline
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastavro.schema import to_parsing_canonical_form
 
 from auditspine.ledger.batch import SigHeader, batch_leaf, leaf_context, sign_batch
 from auditspine.ledger.control import ControlState, EventSchema
+from auditspine.schemas.source import event_records, inline
 
 NOW_MS = 1_790_000_000_000
 EVENT_ID = "0199a0b0-0000-7000-8000-000000000001"

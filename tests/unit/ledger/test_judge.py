@@ -18,7 +18,6 @@ from control_world import (
     NOW_MS,
     OPERATOR,
     PRODUCER,
-    SCHEMAS,
     Signer,
     control_state,
     empty_control,
