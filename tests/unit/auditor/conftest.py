@@ -79,7 +79,7 @@ class Store:
             iter(sorted(self.quarantine, key=lambda row: row.position)),
             lambda: iter(sorted(self.checkpoints, key=lambda row: (row.size, row.first))),
             tuple(sorted(self.commits)),
-            self.claim_end,
+            claim_end=self.claim_end,
         )
 
     def verify(self, **changes) -> LogResult:

@@ -94,12 +94,12 @@ class CheckpointCheck:
         else:
             self._held.append(leaves)
 
-    def hole(self) -> None:
-        """Take an entry whose leaf is not known."""
+    def hole(self, count: int = 1) -> None:
+        """Take entries whose leaves are not known."""
         if self._held is None:
             self._held = HeldBack(self.size)
-        self._held.append([None])
-        self.size += 1
+        self._held.append_holes(count)
+        self.size += count
 
     def fill(self, position: int, leaf: bytes) -> None:
         """Give the leaf of a hole that turned up elsewhere."""
@@ -302,6 +302,25 @@ class ControlSizes:
                 detail="the segment's checkpoint row names another control size",
             )
         return until
+
+
+def settled_end(
+    settled: CheckpointRow, committed: int, trust: Trust | None, defects: DefectLog
+) -> int:
+    """Hold the commits against a signed checkpoint that they must reach; give the larger size."""
+    try:
+        size = open_note(settled.note, settled.sealed_at, trust).size
+    except (FormatError, IntegrityError):  # reported where all checkpoints are read
+        return committed
+    if size > committed:
+        defects.add(
+            Kind.MISSING,
+            committed,
+            "commits",
+            last=size - 1,
+            detail="a signed checkpoint is stored, and no commit reaches it",
+        )
+    return max(size, committed)
 
 
 def committed_end(commits: Sequence[CommitRow], defects: DefectLog) -> int:

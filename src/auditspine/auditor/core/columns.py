@@ -21,7 +21,15 @@ class Judge(Protocol):
     """Recomputes the verdict of an entry whose signature is right.
 
     Called for every such entry of a log in order.
+
+    Attributes:
+        needs_every_entry: Whether verdicts rest on the entries before, so that none can be
+            recomputed after one that is lost.
     """
+
+    @property
+    def needs_every_entry(self) -> bool:
+        """See the class."""
 
     def rule(self, row: EntryRow, value: bytes, sig: bytes) -> tuple[int, bool] | None:
         """Give the verdict and whether the clock is skewed; ``None`` when it cannot be told."""
@@ -43,6 +51,7 @@ class ColumnCheck:
         verdicts: Entries per stored verdict.
         flags: Entries per stored flag.
         unjudged: Authentic entries whose verdict could not be recomputed.
+        set_aside: Valid entries whose raw row stands in quarantine.
         sequences: The producers' sequences.
     """
 
@@ -57,6 +66,7 @@ class ColumnCheck:
         self.verdicts: Counter[int] = Counter()
         self.flags: Counter[int] = Counter()
         self.unjudged = 0
+        self.set_aside = 0
         self.sequences = SequenceCheck()
         self._signatures = signatures
         self._defects = defects
@@ -64,6 +74,7 @@ class ColumnCheck:
         self._heartbeats = heartbeats
         self._offset = -1
         self._offset_before = -1
+        self._blind = False
         self._settled: set[Stream] | None = None  # streams seen again after an unknown entry
 
     def block(
@@ -98,6 +109,7 @@ class ColumnCheck:
 
     def assume(self, row: EntryRow) -> None:
         """Take a row whose raw bytes are not to be believed: keep the sequences going."""
+        self._lose()
         self._check_offsets([row])
         self.verdicts[row.verdict] += 1
         self.flags[row.flags] += 1
@@ -106,13 +118,19 @@ class ColumnCheck:
 
     def lost(self, value: bytes, sig: bytes) -> None:
         """Take raw bytes whose row of ``entries`` is missing: keep the sequences going."""
+        self._lose()
         if self._signatures is not None:
             claims, authentic = self._signatures.block([value], [sig])
             self.sequences.block(claims, authentic, [sig])
 
     def unknown(self) -> None:
         """Take an entry of which nothing is known: gaps after it say nothing for a while."""
+        self._lose()
         self._settled = set()
+
+    def _lose(self) -> None:
+        if self._judge is not None and self._judge.needs_every_entry:
+            self._blind = True
 
     # -- the checks --------------------------------------------------------------------------
 
@@ -156,10 +174,15 @@ class ColumnCheck:
         tables: Sequence[str] | None,
     ) -> list[int]:
         """Check verdicts; give the clock flag of each entry, or the stored one if unknown."""
-        judge = self._judge
+        judge = None if self._blind else self._judge
         skew = int(Flag.CLOCK_SKEW)
         skews = [row[6] & skew for row in rows]
-        if judge is None and tables is None and all(authentic) and not any(r[5] for r in rows):
+        if (
+            self._judge is None
+            and tables is None
+            and all(authentic)
+            and not any(r[5] for r in rows)
+        ):
             return skews
         for index, row in enumerate(rows):
             expected: int | None
@@ -172,7 +195,7 @@ class ColumnCheck:
             ruling = judge.rule(EntryRow._make(row), values[index], sigs[index]) if judge else None
             if ruling is not None:
                 expected, skews[index] = ruling[0], skew if ruling[1] else 0
-            elif judge is not None:
+            elif self._judge is not None:
                 self.unjudged += 1
             elif row[5] in (Verdict.FOREIGN, Verdict.BAD_SIGNATURE):
                 expected = int(Verdict.VALID)
@@ -184,6 +207,9 @@ class ColumnCheck:
         self, row: EntryRow, expected: int, table: str | None, *, ruled: bool
     ) -> None:
         home = "evidence" if expected == Verdict.VALID else "quarantine"
+        if expected == Verdict.VALID and table == "quarantine":  # the store could not load it
+            self.set_aside += 1
+            table = home
         misplaced = table not in (None, home)
         if expected != row[5] or (misplaced and not ruled):
             self._defects.add(

@@ -10,6 +10,7 @@ from auditspine.auditor.core.checkpoints import (
     ControlSizes,
     Stop,
     committed_end,
+    settled_end,
 )
 from auditspine.auditor.core.columns import ColumnCheck, Judge, Suspect
 from auditspine.auditor.core.defects import Defect, DefectLog, Kind, pair_swaps
@@ -64,6 +65,7 @@ class LogResult:
         verdicts: Entries per stored verdict.
         flags: Entries per stored flags.
         unjudged: Entries whose verdict could not be recomputed.
+        set_aside: Valid entries that stand in quarantine, since the store could not load them.
         last_appended_at: Broker's time of the last entry, milliseconds since 1970.
         highest: Highest sequence per producer's stream.
         defects: Everything that is wrong, in position order.
@@ -82,6 +84,7 @@ class LogResult:
     verdicts: dict[int, int]
     flags: dict[int, int]
     unjudged: int
+    set_aside: int
     last_appended_at: int | None
     highest: dict[Stream, int]
     defects: tuple[Defect, ...]
@@ -107,6 +110,8 @@ class _LogVerifier:
         self._progress = progress
         self._defects = DefectLog(rows.origin)
         self._size = committed_end(rows.commits, self._defects)
+        if rows.settled is not None:
+            self._size = settled_end(rows.settled, self._size, checks.trust, self._defects)
         self._entries, self._evidence = Cursor(rows.entries), Cursor(rows.evidence)
         self._quarantine = Cursor(rows.quarantine)
         self._window = Window(self._entries, self._evidence, self._quarantine, self._defects)
@@ -127,7 +132,7 @@ class _LogVerifier:
     def run(self) -> LogResult:
         while self._next < self._size:
             before = self._next
-            if not self._clean_block():
+            if not self._clean_block() and not self._lost_range():
                 self._damaged_block()
             self._progress(self._next - before)
         uncommitted = self._beyond()
@@ -180,6 +185,26 @@ class _LogVerifier:
         else:
             raws = evidence
         return raws if [raw[0] for raw in raws] == expected else None
+
+    def _lost_range(self) -> bool:
+        """Pass over positions of which no row is left, however many."""
+        if not self._window.is_empty:
+            return False
+        heads = (self._entries.head(), self._evidence.head(), self._quarantine.head())
+        until = min([self._size, *(head[0] for head in heads if head is not None)])
+        if until <= self._next:
+            return False
+        self._defects.add(
+            Kind.MISSING,
+            self._next,
+            "entries",
+            last=until - 1,
+            detail="the raw row is missing as well",
+        )
+        self._tree.hole(until - self._next)
+        self._columns.unknown()
+        self._chain, self._next = None, until
+        return True
 
     def _damaged_block(self) -> None:
         """Take a block position by position."""
@@ -263,6 +288,7 @@ class _LogVerifier:
             dict(self._columns.verdicts),
             dict(self._columns.flags),
             self._columns.unjudged,
+            self._columns.set_aside,
             self._last_appended_at,
             self._columns.sequences.highest,
             tuple(self._final_defects()),

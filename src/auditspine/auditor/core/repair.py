@@ -91,7 +91,7 @@ class Repair:
     def _lost_entry(self, slot: Slot, chain: bytes | None) -> Settled:
         if not slot.raws:
             self._defects.add(
-                Kind.MISSING, slot.position, "entries", detail="its raw row is missing as well"
+                Kind.MISSING, slot.position, "entries", detail="the raw row is missing as well"
             )
             self._tree.hole()
             return Settled(None, "", None, None, None)

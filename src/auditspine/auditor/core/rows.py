@@ -73,7 +73,10 @@ class LogRows:
         evidence: Raw rows of valid entries.
         quarantine: Raw rows of the others.
         checkpoints: Gives them, ordered by size, then ``first``; called twice.
-        commits: Ordered by ``first``.
+        commits: Ordered by ``first``; a store that keeps the last one only gives it with the
+            ``first`` 0.
+        settled: The largest stored checkpoint that was written before the sink's open claim,
+            so that a commit must reach it.
         claim_end: Where the sink's open claim ends; ``None`` when no chunk is being written.
         is_control: Whether this is the control log, whose entries are judged on those before.
     """
@@ -86,6 +89,7 @@ class LogRows:
     quarantine: Iterable[RawRow]
     checkpoints: Callable[[], Iterable[CheckpointRow]]
     commits: tuple[CommitRow, ...] = ()
+    settled: CheckpointRow | None = None
     claim_end: int | None = None
     is_control: bool = False
 

@@ -74,16 +74,22 @@ class HeldBack:
         self.overflowed = False
         self._holes = 0
 
-    def append(self, leaves: Sequence[bytes | None]) -> None:
+    def append(self, leaves: Sequence[bytes]) -> None:
         """Hold more leaves; beyond the bound nothing is kept."""
-        if self.overflowed:
-            return
-        if len(self.leaves) + len(leaves) > MAX_HELD_BACK:
+        if self._has_room(len(leaves)):
+            self.leaves.extend(leaves)
+
+    def append_holes(self, count: int) -> None:
+        """Hold the places of leaves that are not known."""
+        self._holes += count
+        if self._has_room(count):
+            self.leaves.extend([None] * count)
+
+    def _has_room(self, count: int) -> bool:
+        if not self.overflowed and len(self.leaves) + count > MAX_HELD_BACK:
             self.overflowed = True
             self.leaves.clear()
-            return
-        self.leaves.extend(leaves)
-        self._holes += sum(1 for leaf in leaves if leaf is None)
+        return not self.overflowed
 
     def fill(self, position: int, leaf: bytes) -> None:
         """Fill a hole with the leaf that was found elsewhere."""

@@ -1,0 +1,170 @@
+"""Reads sealed topics for comparison with the store: heads, or every entry."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from auditspine.auditor.core.sealed import SealedRow
+from auditspine.auditor.errors import SourceError
+from auditspine.ledger.errors import FormatError
+from auditspine.ledger.reader import SegmentReader
+from auditspine.ledger.segment import Segment, decode_segment
+
+_TAIL = 16  # messages looked at for the largest size: a zombie may have left repeats at the end
+_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class SealedHead:
+    """The last checkpoint of one log in its sealed topic, unauthenticated.
+
+    Attributes:
+        origin: The log.
+        topic: Sealed topic.
+        partition: Its partition.
+        size: Entries sealed.
+        note: The signed checkpoint.
+        sealed_at: The ledger's time of sealing, milliseconds since 1970.
+    """
+
+    origin: str
+    topic: str
+    partition: int
+    size: int
+    note: str
+    sealed_at: int
+
+
+class SealedTopics:
+    """Sealed topics on a broker, read without joining a group.
+
+    Args:
+        configuration: Properties of a confluent-kafka consumer, ``bootstrap.servers`` among
+            them.
+        topics: Sealed topics to read.
+    """
+
+    def __init__(self, configuration: dict[str, Any], topics: Iterable[str]) -> None:
+        self._configuration = {
+            **configuration,
+            "group.id": "auditspine-verify",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+        }
+        self._topics = tuple(topics)
+
+    def heads(self, until_ms: int | None = None) -> list[SealedHead]:
+        """Give the last checkpoint of each log.
+
+        Args:
+            until_ms: Only what the broker had appended before this time, milliseconds
+                since 1970.
+
+        Raises:
+            SourceError: The broker cannot be read.
+        """
+        return self._reading(lambda consumer: list(self._heads(consumer, until_ms)))
+
+    def entries(self, topic: str, partition: int, public_keys: list[bytes]) -> Iterator[SealedRow]:
+        """Give every entry of one sealed partition, each segment checked.
+
+        Raises:
+            SourceError: The broker cannot be read.
+            LedgerError: A segment contradicts itself or those before it.
+        """
+        consumer = Consumer(self._configuration)
+        try:
+            low, high = consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=_TIMEOUT_S
+            )
+            reader = SegmentReader(public_keys)
+            for message in _messages(consumer, topic, partition, low, high):
+                accepted = reader.accept(message.value() or b"")
+                if accepted is None:
+                    continue
+                control = accepted.segment.control_size
+                for e in accepted.entries():
+                    yield SealedRow(
+                        e.position,
+                        e.offset,
+                        e.timestamp,
+                        e.leaf,
+                        e.chain,
+                        int(e.verdict),
+                        int(e.flags),
+                        control,
+                    )
+        except KafkaException as exc:
+            raise SourceError(f"sealed topic {topic} cannot be read: {exc}") from exc
+        finally:
+            consumer.close()
+
+    def _reading(self, read: Callable[[Consumer], list[SealedHead]]) -> list[SealedHead]:
+        consumer = Consumer(self._configuration)
+        try:
+            return read(consumer)
+        except KafkaException as exc:
+            raise SourceError(f"sealed topics cannot be read: {exc}") from exc
+        finally:
+            consumer.close()
+
+    def _heads(self, consumer: Consumer, until_ms: int | None) -> Iterator[SealedHead]:
+        known = consumer.list_topics(timeout=_TIMEOUT_S).topics
+        for topic in self._topics:
+            if topic not in known:
+                continue
+            for partition in sorted(known[topic].partitions):
+                low, high = consumer.get_watermark_offsets(
+                    TopicPartition(topic, partition), timeout=_TIMEOUT_S
+                )
+                if until_ms is not None:
+                    found = consumer.offsets_for_times(
+                        [TopicPartition(topic, partition, until_ms)], timeout=_TIMEOUT_S
+                    )[0].offset
+                    high = min(high, found) if found >= 0 else high
+                best = self._largest(consumer, topic, partition, max(low, high - _TAIL), high)
+                if best is not None:
+                    yield SealedHead(
+                        best.origin, topic, partition, best.end, best.note, best.sealed_at
+                    )
+
+    def _largest(
+        self, consumer: Consumer, topic: str, partition: int, low: int, high: int
+    ) -> Segment | None:
+        best: Segment | None = None
+        for message in _messages(consumer, topic, partition, low, high):
+            try:
+                segment = decode_segment(message.value() or b"")
+            except FormatError:
+                continue
+            if best is None or segment.end >= best.end:
+                best = segment
+        return best
+
+
+def _messages(
+    consumer: Consumer, topic: str, partition: int, low: int, high: int
+) -> Iterator[Message]:
+    """Give the messages of a partition from ``low`` to before ``high``."""
+    if low >= high:
+        return
+    consumer.assign([TopicPartition(topic, partition, low)])
+    at = low
+    while at < high:
+        message = consumer.poll(_TIMEOUT_S)
+        if message is None:
+            raise SourceError(
+                f"sealed topic {topic}/{partition}: nothing came for {_TIMEOUT_S:.0f} s "
+                f"at offset {at} of {high}"
+            )
+        error = message.error()
+        if error is not None:
+            raise SourceError(f"sealed topic {topic}/{partition}: {error.str()}")
+        offset = message.offset()
+        assert offset is not None
+        at = offset + 1
+        if offset < high:
+            yield message

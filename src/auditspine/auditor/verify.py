@@ -1,0 +1,434 @@
+"""Verifies everything that a store holds: all logs, against trust and against each other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from auditspine.auditor.columns import ColumnComparison
+from auditspine.auditor.core.checkpoints import open_note
+from auditspine.auditor.core.defects import Defect, Kind
+from auditspine.auditor.core.log import Checks, LogResult, verify_log
+from auditspine.auditor.core.sealed import compare_sealed
+from auditspine.auditor.core.trust import Trust
+from auditspine.auditor.core.withheld import (
+    Comparison,
+    HeartbeatCollector,
+    Held,
+    find_withheld,
+    merge_stated,
+)
+from auditspine.auditor.errors import SourceError
+from auditspine.auditor.evidence import EvidenceStore, StoredLog
+from auditspine.auditor.judging import (
+    ControlJudge,
+    LogJudge,
+    NewState,
+    heartbeat_decoder,
+    heartbeat_prefixes,
+)
+from auditspine.auditor.report import Basis, LogReport, Outcome, Report
+from auditspine.auditor.sealed import SealedHead, SealedTopics
+from auditspine.ledger.errors import FormatError, IntegrityError, LedgerError
+from auditspine.ledger.note import Checkpoint
+from auditspine.ledger.verdict import Flag, Verdict
+
+CONTROL = "control"
+
+_RAW = {Kind.ALTERED_RAW, Kind.REORDERED, Kind.REWRITTEN, Kind.MISSING, Kind.EXTRA, Kind.TRUNCATED}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a verification is.
+
+    Attributes:
+        step: What is being done, in a few words.
+        log: The log, as topic/partition.
+        done: Entries done in this step and log.
+        total: Entries there.
+    """
+
+    step: str
+    log: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to verify.
+
+    Attributes:
+        signatures: Whether to check producers' signatures, sequences and verdicts.
+        columns: Whether to compare typed columns with the raw bytes.
+        origins: Only these logs (and the control log); all when empty.
+        checkpoints: Notes that were kept from elsewhere.
+        sealed: The sealed topics to compare with; ``None`` to leave them alone.
+        sealed_entries: Whether to compare every sealed entry rather than the heads.
+        lag_ms: How long after sealing an entry may be missing from the store.
+        now_ms: The present, milliseconds since 1970.
+    """
+
+    now_ms: int
+    signatures: bool = True
+    columns: bool = True
+    origins: frozenset[str] = frozenset()
+    checkpoints: tuple[str, ...] = ()
+    sealed: SealedTopics | None = None
+    sealed_entries: bool = False
+    lag_ms: int = 60_000
+
+
+def verify(
+    source: EvidenceStore,
+    trust: Trust | None,
+    new_state: NewState,
+    options: Options,
+    progress: Callable[[Progress], None] | None = None,
+) -> Report:
+    """Verify a store.
+
+    Args:
+        source: The store.
+        trust: Trusted keys; without them the best outcome is "not authenticated".
+        new_state: Gives the state of an empty control log.
+        options: What to verify.
+        progress: Called now and then.
+
+    Raises:
+        SourceError: The store cannot be read.
+        LedgerError: A kept checkpoint is not one, or no trusted key signed it.
+    """
+    return _Verification(source, trust, new_state, options, progress or (lambda _: None)).run()
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the run has gathered."""
+
+    results: list[LogResult] = field(default_factory=list)
+    defects: list[Defect] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
+    pending: dict[str, int] = field(default_factory=dict)
+    beyond: int = 0
+
+
+class _Verification:
+    def __init__(
+        self,
+        source: EvidenceStore,
+        trust: Trust | None,
+        new_state: NewState,
+        options: Options,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self._source = source
+        self._trust = trust
+        self._new_state = new_state
+        self._options = options
+        self._progress = progress
+        self._found = _Findings()
+        self._control: ControlJudge | None = None
+        self._control_origin = ""
+        self._collectors: list[HeartbeatCollector] = []
+
+    def run(self) -> Report:
+        logs = self._source.logs()
+        kept = self._kept_checkpoints()
+        settled, newest = self._sealed_heads()
+        elsewhere = self._elsewhere(logs, kept, settled, newest)
+        control = self._find_control(logs)
+        if control is not None:
+            self._verify_control(control, elsewhere)
+        for log in logs:
+            if log is not control and self._wanted(log):
+                self._verify_log(log, elsewhere)
+        self._absent_logs(logs, elsewhere)
+        heartbeats = self._compare_heartbeats()
+        if self._options.columns:
+            self._compare_columns([log for log in logs if log is control or self._wanted(log)])
+        if self._options.sealed is not None and self._options.sealed_entries:
+            self._compare_sealed(logs, newest)
+        return self._report(len(kept), heartbeats)
+
+    def _wanted(self, log: StoredLog) -> bool:
+        return not self._options.origins or log.origin in self._options.origins
+
+    # -- checkpoints from elsewhere ------------------------------------------------------------
+
+    def _kept_checkpoints(self) -> list[Checkpoint]:
+        return [
+            open_note(note, self._options.now_ms, self._trust) for note in self._options.checkpoints
+        ]
+
+    def _sealed_heads(self) -> tuple[list[SealedHead], list[SealedHead]]:
+        sealed = self._options.sealed
+        if sealed is None:
+            return [], []
+        try:
+            newest = sealed.heads()
+            if self._options.lag_ms <= 0:
+                return newest, newest
+            return sealed.heads(self._options.now_ms - self._options.lag_ms), newest
+        except SourceError as exc:
+            self._found.not_checked.append(str(exc))
+            return [], []
+
+    def _elsewhere(
+        self,
+        logs: Sequence[StoredLog],
+        kept: Sequence[Checkpoint],
+        settled: Sequence[SealedHead],
+        newest: Sequence[SealedHead],
+    ) -> dict[str, list[Checkpoint]]:
+        """Gather authentic checkpoints by log; newer ones than the store may have are pending."""
+        sizes = {log.origin: log.size for log in logs}
+        found: dict[str, list[Checkpoint]] = {}
+        for checkpoint in kept:
+            found.setdefault(checkpoint.origin, []).append(checkpoint)
+        due = {(head.origin, head.size) for head in settled}
+        for head in {(h.origin, h.size): h for h in chain(settled, newest)}.values():
+            size = sizes.get(head.origin, 0)
+            if head.size > size and (head.origin, head.size) not in due:
+                self._found.pending[head.origin] = head.size - size
+                continue
+            try:
+                checkpoint = open_note(head.note, head.sealed_at, self._trust)
+            except (FormatError, IntegrityError) as exc:
+                self._found.not_checked.append(f"sealed topic {head.topic}/{head.partition}: {exc}")
+                continue
+            found.setdefault(checkpoint.origin, []).append(checkpoint)
+        return found
+
+    # -- logs ------------------------------------------------------------------------------------
+
+    def _find_control(self, logs: Sequence[StoredLog]) -> StoredLog | None:
+        wanted = None if self._trust is None else self._trust.control_origin
+        for log in logs:
+            if log.origin == wanted or (wanted is None and log.topic.rpartition(".")[2] == CONTROL):
+                return log
+        self._found.not_checked.append(
+            f"the control log {wanted} is not in the store: no verdict can be recomputed"
+            if wanted
+            else "no control log is in the store: no verdict can be recomputed"
+        )
+        return None
+
+    def _verify_control(
+        self, log: StoredLog, elsewhere: Mapping[str, Sequence[Checkpoint]]
+    ) -> None:
+        judge = ControlJudge(log.topic, log.partition, self._new_state)
+        result = self._check(log, judge if self._options.signatures else None, None, elsewhere)
+        if not self._options.signatures:
+            return
+        judge.fold_to(result.size)
+        self._control_origin = log.origin
+        if self._trust is not None and judge.root_key not in self._trust.operator_keys:
+            self._found.defects.append(
+                Defect(
+                    Kind.UNTRUSTED_ROOT,
+                    log.origin,
+                    0,
+                    0,
+                    "entries",
+                    column="public_key",
+                    expected=" or ".join(key.hex() for key in self._trust.operator_keys),
+                    got="" if judge.root_key is None else judge.root_key.hex(),
+                    detail="the control log does not begin with a trusted operator's key",
+                )
+            )
+        if result.unjudged or any(defect.kind in _RAW for defect in result.defects):
+            self._found.not_checked.append(
+                "the control log has defects: verdicts of other logs were not recomputed"
+            )
+        else:
+            self._control = judge
+
+    def _verify_log(self, log: StoredLog, elsewhere: Mapping[str, Sequence[Checkpoint]]) -> None:
+        judge = collector = None
+        if self._control is not None:
+            judge = LogJudge(log.topic, log.partition, self._control, self._new_state)
+            state = self._control.state
+            collector = HeartbeatCollector(heartbeat_decoder(state), heartbeat_prefixes(state))
+            self._collectors.append(collector)
+        result = self._check(log, judge, collector, elsewhere)
+        if result.unjudged:
+            self._found.not_checked.append(
+                f"{log.topic}/{log.partition}: {result.unjudged} verdicts rest on entries of "
+                "the control log that the store does not have yet"
+            )
+
+    def _check(
+        self,
+        log: StoredLog,
+        judge: ControlJudge | LogJudge | None,
+        heartbeats: HeartbeatCollector | None,
+        elsewhere: Mapping[str, Sequence[Checkpoint]],
+    ) -> LogResult:
+        checks = Checks(
+            self._trust,
+            self._options.signatures,
+            judge,
+            heartbeats,
+            tuple(elsewhere.get(log.origin, ())),
+        )
+        rows = self._source.rows(log, is_control=isinstance(judge, ControlJudge))
+        result = verify_log(rows, checks, self._counter("entries", log))
+        self._found.results.append(result)
+        self._found.defects.extend(result.defects)
+        self._found.beyond += result.defects_beyond
+        if result.unchecked_checkpoints and not result.defects:
+            self._found.not_checked.append(
+                f"{log.topic}/{log.partition}: {result.unchecked_checkpoints} checkpoints"
+            )
+        return result
+
+    def _absent_logs(
+        self, logs: Sequence[StoredLog], elsewhere: Mapping[str, Sequence[Checkpoint]]
+    ) -> None:
+        """Logs that are known from elsewhere and of which the store holds nothing."""
+        stored = {log.origin for log in logs}
+        for origin, checkpoints in elsewhere.items():
+            size = max(checkpoint.size for checkpoint in checkpoints)
+            if origin not in stored and size:
+                self._found.defects.append(
+                    Defect(
+                        Kind.TRUNCATED,
+                        origin,
+                        0,
+                        size - 1,
+                        "entries",
+                        expected=str(size),
+                        got="0",
+                        detail="a signed checkpoint proves the log, and nothing of it is stored",
+                    )
+                )
+        if self._control is None:
+            return
+        for origin, opened in self._control.state.logs.items():
+            if origin not in stored and origin not in elsewhere:
+                self._found.not_checked.append(
+                    f"{opened.topic}/{opened.partition}: the control log opened log {origin}, "
+                    "and nothing of it is stored"
+                )
+
+    # -- across logs -----------------------------------------------------------------------------
+
+    def _compare_heartbeats(self) -> Comparison:
+        held = {
+            (result.topic, result.partition): Held(
+                result.origin,
+                max(
+                    result.last_appended_at or 0,
+                    0 if result.last_checkpoint is None else result.last_checkpoint.sealed_at,
+                ),
+                result.highest,
+            )
+            for result in self._found.results
+        }
+        comparison = find_withheld(merge_stated(c.stated for c in self._collectors), held)
+        self._found.defects.extend(comparison.defects)
+        return comparison
+
+    def _compare_columns(self, logs: Sequence[StoredLog]) -> None:
+        if self._control is None:
+            self._found.not_checked.append(
+                "typed columns: the schemas in the control log are needed to read the raw bytes"
+            )
+            return
+        for log in logs:
+            skip = {
+                position
+                for defect in self._found.defects
+                if defect.origin == log.origin and defect.kind in _RAW and defect.exact
+                for position in range(defect.first, min(defect.last, log.size) + 1)
+            }
+            comparison = ColumnComparison(self._source, log, self._control.state, skip)
+            self._found.defects.extend(comparison.run(self._counter("columns", log)))
+
+    def _compare_sealed(self, logs: Sequence[StoredLog], heads: Sequence[SealedHead]) -> None:
+        stored = {log.origin: log for log in logs}
+        keys = [] if self._trust is None else [key.public_key for key in self._trust.log_keys]
+        for head in heads:
+            log = stored.get(head.origin)
+            if log is None or self._options.sealed is None or not self._wanted(log):
+                continue
+            try:
+                sealed = self._options.sealed.entries(head.topic, head.partition, keys)
+                named = compare_sealed(log.origin, log.size, self._source.entries(log), sealed)
+            except (SourceError, LedgerError) as exc:
+                self._found.not_checked.append(f"sealed topic {head.topic}/{head.partition}: {exc}")
+                continue
+            known = {(d.origin, d.kind, d.first, d.table) for d in self._found.defects}
+            self._found.defects.extend(
+                d for d in named if (d.origin, d.kind, d.first, d.table) not in known
+            )
+
+    def _counter(self, step: str, log: StoredLog) -> Callable[[int], None]:
+        done = 0
+
+        def count(more: int) -> None:
+            nonlocal done
+            done += more
+            self._progress(Progress(step, f"{log.topic}/{log.partition}", done, log.size))
+
+        return count
+
+    # -- the report ------------------------------------------------------------------------------
+
+    def _report(self, kept: int, heartbeats: Comparison) -> Report:
+        found, trust, options = self._found, self._trust, self._options
+        defects = tuple(sorted(found.defects, key=lambda d: (d.origin, d.first, d.last, d.kind)))
+        if defects:
+            outcome = Outcome.DEFECTS
+        elif found.not_checked:
+            outcome = Outcome.NOT_CHECKED
+        else:
+            outcome = Outcome.NOT_AUTHENTICATED if trust is None else Outcome.VERIFIED
+        basis = Basis(
+            () if trust is None else tuple(key.public_key.hex() for key in trust.log_keys),
+            () if trust is None else tuple(key.hex() for key in trust.operator_keys),
+            self._control_origin,
+            0 if self._control is None else self._control.state.size,
+            options.signatures,
+            self._control is not None,
+            options.columns and self._control is not None,
+            "no" if options.sealed is None else "entries" if options.sealed_entries else "heads",
+            kept,
+            heartbeats.compared,
+            heartbeats.pending,
+            options.now_ms,
+        )
+        logs = tuple(_log_report(r, found.pending.get(r.origin, 0)) for r in found.results)
+        return Report(outcome, logs, defects, found.beyond, tuple(found.not_checked), basis)
+
+
+def _log_report(result: LogResult, pending: int) -> LogReport:
+    last = result.last_checkpoint
+    flags = {
+        flag.name.lower(): sum(n for bits, n in result.flags.items() if bits & flag)
+        for flag in (Flag.GAP, Flag.DUPLICATE, Flag.CLOCK_SKEW)
+        if flag.name is not None
+    }
+    return LogReport(
+        result.origin,
+        result.topic,
+        result.partition,
+        result.size,
+        result.uncommitted,
+        result.proven,
+        "" if last is None else last.root.hex(),
+        None if last is None else last.sealed_at,
+        result.last_appended_at,
+        result.checkpoints,
+        result.unchecked_checkpoints,
+        {
+            verdict.name.lower(): result.verdicts[verdict]
+            for verdict in Verdict
+            if result.verdicts.get(verdict)
+        },
+        {name: count for name, count in flags.items() if count},
+        result.unjudged,
+        result.set_aside,
+        pending,
+    )
