@@ -18,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from auditspine.schemas.codec import encode as encode_offline
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.errors import FormatError
@@ -35,6 +34,7 @@ from auditspine.producers.session import Session, SessionPlan
 from auditspine.producers.settings import ProducerSettings, connection
 from auditspine.producers.signing import Identity, LogSigner
 from auditspine.producers.topic_check import TopicCheck
+from auditspine.schemas.codec import encode as encode_offline
 from auditspine.schemas.models import Envelope, Event
 
 _log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class AuditClient:
         """Ask the broker, now, whether topics are there as expected.
 
         Args:
-            *streams: Streams; all that services publish to when none is given.
+            *streams: Streams; all that this client's tenant may use when none is given.
             timeout: Seconds to wait for an answer.
 
         Raises:
@@ -165,7 +165,8 @@ class AuditClient:
                 refuses to tell.
         """
         topics = self._plan.topics
-        asked = {topics.source(stream): stream for stream in streams or STREAMS}
+        usual = [s for s in STREAMS if (s == "control") == (self.tenant == PLATFORM_TENANT)]
+        asked = {topics.source(stream): stream for stream in streams or usual}
         check = TopicCheck(self._plan.connection)
         for topic, answer in check.ask(asked, timeout).items():
             check.judge(topic, topics.partition_count(asked[topic]), answer)
@@ -226,6 +227,8 @@ class AuditClient:
         value = encode_event(event, self._encode)
         placed = partition_key(event) if key is None else key.encode()
         session = self._session or self._start()
+        if session.outbound.fatal:
+            session = self._renew(session)
         return session.take(event.stream, value, placed, callback, block_s)
 
     def _start(self) -> Session:
@@ -238,6 +241,15 @@ class AuditClient:
                 self._housekeeper.start()
                 self._session = session
             return self._session
+
+    def _renew(self, failed: Session) -> Session:
+        """Begin a new epoch: librdkafka said that the old producer delivers nothing more."""
+        with self._starting:
+            if self._session is failed:
+                failed.shut()  # its housekeeper settles what is left, and ends
+                failed.save()
+                self._session = self._housekeeper = None
+        return self._start()
 
     def _beat(self, session: Session) -> None:
         """Publish how far the session got; never waits, and its failure stops nothing."""

@@ -107,19 +107,16 @@ class Delivery:
 
     def report(self, error: KafkaError | None, message: Message) -> None:
         """Take the producer's delivery report; one thread at a time (``Outbound.serve``)."""
-        lane = self._lane
+        lane, outbound = self._lane, self._lane.outbound
         if error is None:
             self._offset = message.offset() or 0
             lane.acknowledged = max(lane.acknowledged, self.number)
         else:
             self._error = DeliveryError(lane.topic, lane.partition, self.number, error.str())
-        outbound = lane.outbound
+            outbound.failed += 1
         outbound.settled += 1
         outbound.settled_bytes += self.size
-        if self._error is None and self._callback is None:
-            self._done = True
-        else:
-            self._finish()
+        self._finish()
 
     def drop(self, error: ProducerError) -> None:
         """Give the event up: the producer does not have it, so no report will come."""
@@ -128,8 +125,6 @@ class Delivery:
 
     def _finish(self) -> None:
         self._done = True
-        if self._error is not None:
-            _log.error("audit event %s", self._error)
         if self._callback is not None:
             try:
                 self._callback(self)

@@ -56,6 +56,7 @@ class EpochState:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._warned = False
 
     def load(self) -> dict[tuple[str, str, str, str, int], Reached]:
         """Give the known rows; empty when there are none or the file cannot be read."""
@@ -80,7 +81,9 @@ class EpochState:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._replace(render(merge(self.load(), fresh).values()))
         except OSError as exc:
-            _log.warning("state file %s was not written: %s", self._path, exc.strerror)
+            if not self._warned:
+                _log.warning("state file %s is not written: %s", self._path, exc.strerror)
+            self._warned = True
 
     def _replace(self, content: bytes) -> None:
         assert self._path is not None

@@ -1,6 +1,7 @@
 """The background thread of a session: linger, delivery reports, topics, heartbeats.
 
-It sleeps while nothing is under way, and leaves delivery reports to busy publishers.
+It sleeps while nothing is under way, and leaves delivery reports to busy publishers. It ends
+when told to, or when its session is closed and settled.
 """
 
 import logging
@@ -47,7 +48,8 @@ class Housekeeper:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        session = self._session
+        while not self._stop.is_set() and not (session.closed and session.outbound.events == 0):
             try:
                 self._tick()
             except Exception:  # noqa: BLE001 - the thread must outlive what a tick meets
@@ -73,7 +75,7 @@ class Housekeeper:
         session = self._session
         session.wake.clear()
         session.idle = True  # from here on a publisher wakes us
-        if session.outbound.events == 0 and not self._stop.is_set():
+        if session.outbound.events == 0 and not session.closed and not self._stop.is_set():
             session.wake.wait(_IDLE_S)
         session.idle = False
         session.outbound.serve()

@@ -69,8 +69,10 @@ class Lane:
 
     def drop_until(self, deadline: float, error: ProducerError) -> None:
         """Give up what was taken before a monotonic time and waits unsigned."""
-        while self._pending and self._pending[0][3] < deadline:
-            _, _, handle, _ = self._pending.pop(0)
+        count = sum(1 for row in self._pending if row[3] < deadline)
+        overdue = self._pending[:count]
+        del self._pending[:count]
+        for _, _, handle, _ in overdue:
             self.outbound.forget(handle.size)
             handle.drop(error)
 
@@ -91,7 +93,7 @@ class Lane:
                     on_delivery=handle.report,
                     headers=[(SIG_HEADER, header)],
                 )
-            except (KafkaException, BufferError) as exc:
+            except (KafkaException, BufferError) as exc:  # a producer that failed for good
                 refused.append((handle, exc))
         for handle, cause in refused:
             detail = f"refused by the Kafka client: {cause}"

@@ -31,7 +31,8 @@ class Outbound:
         settled: Events that were acknowledged or given up; written by delivery reports.
         settled_bytes: Their size.
         served: Times that anybody served; tells the housekeeper that publishers do.
-        last_error: What librdkafka reported last.
+        failed: Settled events that were given up; written by delivery reports.
+        fatal: Whether librdkafka said that this producer can deliver nothing more.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -40,9 +41,11 @@ class Outbound:
         self.settled = 0
         self.settled_bytes = 0
         self.served = 0
-        self.last_error = ""
+        self.failed = 0
+        self.fatal = False
         self._dropped = 0
         self._dropped_bytes = 0
+        self._told = 0
         self._pid = os.getpid()
         self._serving = threading.Lock()
         self._producer = Producer({**config, "error_cb": self._on_error}, logger=_log)
@@ -73,6 +76,7 @@ class Outbound:
         try:
             self.served += 1
             self._producer.poll(timeout)
+            self._tell_failures()
         finally:
             self._serving.release()
 
@@ -101,6 +105,13 @@ class Outbound:
             self.serve(min(left, _SLICE))
         return True
 
+    def _tell_failures(self) -> None:
+        failures = self.failed + self._dropped
+        if failures > self._told:
+            _log.error("%d audit events were not delivered and given up", failures - self._told)
+            self._told = failures
+
     def _on_error(self, error: KafkaError) -> None:
-        self.last_error = error.str()
+        if error.fatal():
+            self.fatal = True
         _log.warning("Kafka: %s", error.str())

@@ -55,6 +55,7 @@ class Session:
         routes: By stream.
         wake: Set when an idle housekeeper is needed.
         idle: Whether the housekeeper waits for ``wake``.
+        closed: Whether no more events are taken.
     """
 
     def __init__(self, plan: SessionPlan) -> None:
@@ -68,7 +69,7 @@ class Session:
         self.routes: dict[str, Route] = {}
         self.wake = threading.Event()
         self.idle = False
-        self._closed = False
+        self.closed = False
         self._saved_at = 0.0
 
     def route(self, stream: str) -> Route:
@@ -106,7 +107,7 @@ class Session:
         route = self.route(stream)
         lane = route.lane(key)
         with self.lock:
-            if self._closed:
+            if self.closed:
                 raise ClientClosedError("the client is closed; make a new one")
             outbound.taken += 1
             outbound.taken_bytes += len(value)
@@ -163,7 +164,8 @@ class Session:
     def shut(self) -> None:
         """Take no more events."""
         with self.lock:
-            self._closed = True
+            self.closed = True
+            self.wake.set()
 
     def reached(self) -> list[Reached]:
         """Give the highest acknowledged sequence of each lane that has one."""

@@ -160,3 +160,18 @@ def test_a_closed_client_refuses_and_leaves_no_thread(ready, tools):
     with pytest.raises(ClientClosedError):
         client.publish(tools.prediction(client, 1))
     assert not [t for t in threading.enumerate() if t.name == "auditspine-producer"]
+
+
+def test_a_producer_that_failed_for_good_is_followed_by_a_new_epoch(ready, tools):
+    client = ready.client(settings=QUIET)
+    before = client.publish(tools.prediction(client, 1, deployment=1))
+    before.result(30)
+    client._session.outbound.fatal = True  # what librdkafka reports cannot be provoked from here
+    after = client.publish(tools.prediction(client, 2, deployment=1))
+    after.result(30)
+    assert after.epoch > before.epoch
+    records = ready.records("inference", 2)
+    assert tools.flags(records) == {Flag.NONE}
+    assert tools.header(records[1]).previous_epoch == before.epoch
+    client.close()
+    assert not [t for t in threading.enumerate() if t.name == "auditspine-producer"]

@@ -52,9 +52,7 @@ def test_a_time_further_ahead_is_refused(seconds: float) -> None:
 
 
 def test_another_tenant_or_workload_is_refused_by_name() -> None:
-    with pytest.raises(
-        EventError, match=r"envelope\.tenant: expected .*beta, got acme"
-    ):
+    with pytest.raises(EventError, match=r"envelope\.tenant: expected .*beta, got acme"):
         require_publishable(tenant_registered(), "beta", "svc")
     with pytest.raises(EventError, match=r"envelope\.workload\.name: .* producer other, got svc"):
         require_publishable(tenant_registered(), "acme", "other")
