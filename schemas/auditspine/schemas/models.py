@@ -1,0 +1,1000 @@
+"""The events of the contract as pydantic models.
+
+Generated from the ``.avsc`` files by ``python -m auditspine.schemas.generate``: edit those.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from auditspine.schemas.base import Body, Record, TypedEvent, utc_now, uuid7
+from auditspine.schemas.formats import (
+    Boolean,
+    Bytes,
+    Count,
+    Digest,
+    Document,
+    Double,
+    EventId,
+    IntCount,
+    Long,
+    Name,
+    NonNegative,
+    PublicKey,
+    Ratio,
+    Statement,
+    Text,
+    Timestamp,
+    Token,
+)
+
+ActorKind = Literal["person", "workload"]
+"""What kind of principal acted."""
+
+ColumnType = Literal["boolean", "integer", "real", "text", "category", "timestamp"]
+"""What values a column or a feature holds."""
+
+Severity = Literal["info", "minor", "major", "critical"]
+"""How much a finding matters, least first."""
+
+Sensitivity = Literal["public", "internal", "confidential", "restricted"]
+"""How harmful disclosure would be, least first."""
+
+Comparison = Literal["at_least", "at_most"]
+"""Which side of a limit is good."""
+
+ApprovalDecision = Literal["approved", "approved_with_conditions", "rejected", "withdrawn"]
+"""What an approver decides."""
+
+Operation = Literal["read", "write", "list", "delete", "export"]
+"""What is done with an artifact."""
+
+Split = Literal["all", "train", "validation", "test"]
+"""What part of a dataset a snapshot is."""
+
+DeploymentAction = Literal["deployed", "scaled", "paused", "resumed", "rolled_back", "retired"]
+"""What is done to a deployment."""
+
+KeyPurpose = Literal["producer", "operator", "log"]
+"""What a key is for."""
+
+LabelMethod = Literal["observed", "person", "program"]
+"""How labels come about."""
+
+RunStatus = Literal["succeeded", "failed", "cancelled"]
+"""How a run ends."""
+
+
+class Encrypted(Record, frozen=True):
+    """A personal value under its subject's own key; destroying the key erases it.
+
+    Attributes:
+        key_id: The subject's key; names no person.
+        nonce: Nonce of AES-GCM, 12 bytes.
+        ciphertext: Ciphertext of AES-256-GCM with its 16-byte tag.
+    """
+
+    key_id: Token
+    nonce: Bytes
+    ciphertext: Bytes
+
+
+class Origin(Record, frozen=True):
+    """From where an actor acted.
+
+    Attributes:
+        network: Network or zone, e.g. a VPC, an office or a cluster name; empty when unknown.
+        address: Network address, encrypted as personal data.
+    """
+
+    network: Text = ""
+    address: Encrypted | None = None
+
+
+class Actor(Record, frozen=True):
+    """Who acted.
+
+    Attributes:
+        principal: Identifier of the person or workload at the identity provider.
+        kind: Whether a person or a workload acted.
+        roles: Roles that the actor held when acting.
+        name: The person's name, encrypted.
+        origin: From where.
+    """
+
+    principal: Name
+    kind: ActorKind
+    roles: tuple[Name, ...] = ()
+    name: Encrypted | None = None
+    origin: Origin = Origin()
+
+
+class Workload(Record, frozen=True):
+    """The program that published the event.
+
+    Attributes:
+        name: Name under which its key is registered.
+        namespace: Namespace it runs in; empty when it has none.
+        node: Machine or pod it runs on; empty when unknown.
+        version: Version of the program; empty when unknown.
+    """
+
+    name: Token
+    namespace: Text = ""
+    node: Text = ""
+    version: Text = ""
+
+
+class Intent(Record, frozen=True):
+    """Why it was done.
+
+    Attributes:
+        trigger: What set it off, e.g. schedule, request, drift, incident.
+        reason: Why, in words a reviewer understands.
+        justification: The authority it rests on, such as a ticket or a policy clause.
+    """
+
+    trigger: Name
+    reason: Statement
+    justification: Text | None = None
+
+
+class Correlation(Record, frozen=True):
+    """What it belongs to.
+
+    Attributes:
+        run_id: The training or validation run.
+        trace_id: The distributed trace (W3C trace-id).
+        causation_id: The event_id of the event that caused this one.
+    """
+
+    run_id: Token | None = None
+    trace_id: Token | None = None
+    causation_id: Token | None = None
+
+
+class Classification(Record, frozen=True):
+    """How the event itself must be treated.
+
+    Attributes:
+        sensitivity: How harmful disclosure would be.
+        regulatory_domains: Regimes it is evidence for, e.g. ecoa, sr-11-7, eu-ai-act.
+        retention_class: Names the retention rule that applies.
+    """
+
+    sensitivity: Sensitivity = "confidential"
+    regulatory_domains: tuple[Token, ...] = ()
+    retention_class: Token = "standard"
+
+
+class Envelope(Record, frozen=True):
+    """What every event says: who did it, when, from where, and why.
+
+    Attributes:
+        event_id: UUID version 7, unique for ever.
+        event_type: Type of the event, e.g. model.registered.
+        occurred_at: When it happened by the producer's clock, UTC.
+        tenant: The tenant that it belongs to; - for the platform itself.
+        domain: Business domain, e.g. credit.
+        environment: Where it happened, e.g. production.
+        actor: Who.
+        workload: The program that published it.
+        intent: Why.
+        correlation: What it belongs to.
+        classification: How the event must be treated.
+    """
+
+    event_id: EventId = Field(default_factory=uuid7)
+    event_type: Token = ""
+    occurred_at: Timestamp = Field(default_factory=utc_now)
+    tenant: Token
+    domain: Token
+    environment: Token
+    actor: Actor
+    workload: Workload
+    intent: Intent
+    correlation: Correlation = Correlation()
+    classification: Classification = Classification()
+
+
+class Event(TypedEvent, frozen=True):
+    """One event of the contract; the base of every event type.
+
+    Attributes:
+        envelope: Who, when, from where, on whose authority and why.
+        body: What happened.
+    """
+
+    envelope: Envelope
+    body: Body
+
+
+class ArtifactRef(Record, frozen=True):
+    """One exact artifact. The digest identifies it; the names are for people.
+
+    Attributes:
+        kind: What it is: dataset, snapshot, labels, feature, environment, model, evaluation,
+            deployment …
+        name: Its name in the system that keeps it.
+        version: Its version there.
+        digest: SHA-256 of its content.
+    """
+
+    kind: Token
+    name: Name
+    version: Name
+    digest: Digest
+
+
+class Code(Record, frozen=True):
+    """The exact source code that ran.
+
+    Attributes:
+        repository: Where it is kept, without credentials.
+        commit: Commit of that repository.
+        digest: SHA-256 of the code that ran.
+    """
+
+    repository: Name
+    commit: Token
+    digest: Digest
+
+
+class Column(Record, frozen=True):
+    """One column of a snapshot.
+
+    Attributes:
+        name: Name in the data.
+        type: What values it holds.
+        unit: Unit of its values (UCUM where one exists; 1 for a ratio); empty when it has none.
+        description: What it means.
+        sensitivity: How harmful its disclosure would be.
+        protected_attribute: Whether it is a protected attribute, on which a decision may not rest.
+        missing: Rows in which it has no value; null when not counted.
+    """
+
+    name: Name
+    type: ColumnType
+    unit: Text = ""
+    description: Text = ""
+    sensitivity: Sensitivity = "confidential"
+    protected_attribute: Boolean = False
+    missing: Count | None = None
+
+
+class ColumnRef(Record, frozen=True):
+    """One column of an exact dataset or snapshot.
+
+    Attributes:
+        artifact: The dataset or snapshot.
+        column: Name of the column.
+    """
+
+    artifact: ArtifactRef
+    column: Name
+
+
+class FeatureValue(Record, frozen=True):
+    """One input of a prediction. A missing value has neither number nor text.
+
+    Attributes:
+        name: Name of the feature.
+        number: Its value when it is a number, in the feature's unit.
+        text: Its value when it is a category or text.
+    """
+
+    name: Name
+    number: Double | None = None
+    text: Text | None = None
+
+
+class Finding(Record, frozen=True):
+    """Something that a validator found.
+
+    Attributes:
+        severity: How much it matters.
+        description: What was found.
+        recommendation: What should be done; empty for nothing.
+    """
+
+    severity: Severity
+    description: Statement
+    recommendation: Text = ""
+
+
+class LabelCount(Record, frozen=True):
+    """How often a label was given.
+
+    Attributes:
+        label: The label.
+        rows: Rows with it.
+    """
+
+    label: Text
+    rows: Count
+
+
+class Slice(Record, frozen=True):
+    """A part of a snapshot: the rows in which one attribute has one value.
+
+    Attributes:
+        attribute: Name of the column.
+        value: Its value in these rows.
+    """
+
+    attribute: Name
+    value: Text
+
+
+class Metric(Record, frozen=True):
+    """One measured figure.
+
+    Attributes:
+        name: Name of the metric, e.g. auc, accuracy, selection_rate.
+        value: The figure.
+        unit: Unit of the figure; 1 for a ratio.
+        samples: Rows that it was computed from.
+        slice: The part it was computed on; null for the whole snapshot.
+    """
+
+    name: Name
+    value: Double
+    unit: Text = "1"
+    samples: Count | None = None
+    slice: Slice | None = None
+
+
+class Param(Record, frozen=True):
+    """One setting of a run.
+
+    Attributes:
+        name: Name of the setting.
+        value: Its value as text, exact: numbers in their shortest decimal form.
+        unit: Unit of the value; empty when it has none.
+    """
+
+    name: Name
+    value: Text
+    unit: Text = ""
+
+
+class StreamPosition(Record, frozen=True):
+    """How far a producer has published to one partition.
+
+    Attributes:
+        topic: Source topic.
+        partition: Partition of the topic.
+        last_sequence: Sequence of the last event of this epoch there.
+    """
+
+    topic: Token
+    partition: IntCount
+    last_sequence: Count
+
+
+class ThresholdCheck(Record, frozen=True):
+    """A metric held against the limit that was set for it.
+
+    Attributes:
+        metric: Name of the metric.
+        slice: The part that it was computed on; null for the whole snapshot.
+        comparison: Whether the value must be at least or at most the limit.
+        limit: The limit, in the metric's unit.
+        value: The figure, in the metric's unit.
+        passed: Whether the figure keeps the limit.
+    """
+
+    metric: Name
+    slice: Slice | None = None
+    comparison: Comparison
+    limit: Double
+    value: Double
+    passed: Boolean
+
+
+class ApprovalDecidedBody(Body, frozen=True):
+    """What approval.decided says.
+
+    Attributes:
+        subject: What was decided on; the approval binds to its digest.
+        decision: The decision.
+        meaning: What the approver declares by it, in words.
+        role: The role in which the approver acted.
+        conditions: What must be kept for it to hold.
+        expires_at: When it ends, UTC; null for never.
+        validations: Evaluations that it rests on.
+    """
+
+    subject: ArtifactRef
+    decision: ApprovalDecision
+    meaning: Statement
+    role: Name
+    conditions: tuple[Statement, ...] = ()
+    expires_at: Timestamp | None = None
+    validations: tuple[ArtifactRef, ...]
+
+
+class ApprovalDecided(Event, frozen=True):
+    """A person decided whether a model may be used."""
+
+    event_type: ClassVar[str] = "approval.decided"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ApprovalDecided"
+
+    body: ApprovalDecidedBody
+
+
+class ArtifactAccessedBody(Body, frozen=True):
+    """What artifact.accessed says.
+
+    Attributes:
+        artifact: The artifact.
+        operation: What was done.
+        purpose: What it was done for.
+        permitted: Whether the system that keeps it let it happen.
+        authorisation: The grant that allowed it.
+        size_bytes: How much was moved, bytes; null when unknown.
+    """
+
+    artifact: ArtifactRef
+    operation: Operation
+    purpose: Statement
+    permitted: Boolean = True
+    authorisation: Text | None = None
+    size_bytes: Count | None = None
+
+
+class ArtifactAccessed(Event, frozen=True):
+    """Somebody touched an artifact, or tried to."""
+
+    event_type: ClassVar[str] = "artifact.accessed"
+    stream: ClassVar[str] = "access"
+    schema_name: ClassVar[str] = "auditspine.events.ArtifactAccessed"
+
+    body: ArtifactAccessedBody
+
+
+class DatasetRegisteredBody(Body, frozen=True):
+    """What dataset.registered says.
+
+    Attributes:
+        dataset: The dataset as it was received.
+        description: What it holds.
+        source: Where it came from, as a citation.
+        source_uri: Where it was fetched from, without credentials; empty when nowhere.
+        licence: Licence or contract it is used under.
+        owner: Who answers for it.
+        permitted_purposes: Uses that are allowed; empty when not limited.
+    """
+
+    dataset: ArtifactRef
+    description: Statement
+    source: Statement
+    source_uri: Text = ""
+    licence: Name
+    owner: Name
+    permitted_purposes: tuple[Name, ...] = ()
+
+
+class DatasetRegistered(Event, frozen=True):
+    """A dataset was made known, with its source and permitted uses."""
+
+    event_type: ClassVar[str] = "dataset.registered"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.DatasetRegistered"
+
+    body: DatasetRegisteredBody
+
+
+class DatasetSnapshottedBody(Body, frozen=True):
+    """What dataset.snapshotted says.
+
+    Attributes:
+        snapshot: The snapshot.
+        dataset: The dataset that it was taken from.
+        rows: Number of rows.
+        columns: Its columns, in order.
+        split: What part of the dataset it is.
+        selection: How the rows were chosen; empty for all of them.
+        size_bytes: Size of the content, bytes.
+    """
+
+    snapshot: ArtifactRef
+    dataset: ArtifactRef
+    rows: Count
+    columns: tuple[Column, ...]
+    split: Split = "all"
+    selection: Text = ""
+    size_bytes: Count | None = None
+
+
+class DatasetSnapshotted(Event, frozen=True):
+    """The exact rows of a dataset were fixed, so that a run can cite them."""
+
+    event_type: ClassVar[str] = "dataset.snapshotted"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.DatasetSnapshotted"
+
+    body: DatasetSnapshottedBody
+
+
+class DeploymentChangedBody(Body, frozen=True):
+    """What deployment.changed says.
+
+    Attributes:
+        deployment: The deployment; its digest is that of its configuration.
+        model: The model that it serves.
+        environment: Where it serves, e.g. production.
+        action: What was done.
+        traffic_share: Share of the traffic that it serves from now, 0 to 1.
+        approval_event_id: The event_id of the approval that allows it; null when there is none.
+        replaces: The model that it served before.
+    """
+
+    deployment: ArtifactRef
+    model: ArtifactRef
+    environment: Token
+    action: DeploymentAction
+    traffic_share: Ratio = 1.0
+    approval_event_id: EventId | None = None
+    replaces: ArtifactRef | None = None
+
+
+class DeploymentChanged(Event, frozen=True):
+    """What serves, or how much of the traffic it serves, changed."""
+
+    event_type: ClassVar[str] = "deployment.changed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.DeploymentChanged"
+
+    body: DeploymentChangedBody
+
+
+class FeatureDefinedBody(Body, frozen=True):
+    """What feature.defined says.
+
+    Attributes:
+        feature: The feature; its digest is that of the definition.
+        description: What it means.
+        inputs: Columns that it is computed from.
+        definition: The expression or code that computes it.
+        language: Language of the definition, e.g. sql or python.
+        type: What values it holds.
+        unit: Unit of its values; empty when it has none.
+        uses_protected_attribute: Whether an input is a protected attribute.
+        owner: Who answers for it.
+    """
+
+    feature: ArtifactRef
+    description: Statement
+    inputs: tuple[ColumnRef, ...]
+    definition: Statement
+    language: Token
+    type: ColumnType
+    unit: Text = ""
+    uses_protected_attribute: Boolean = False
+    owner: Name
+
+
+class FeatureDefined(Event, frozen=True):
+    """A feature was defined over columns."""
+
+    event_type: ClassVar[str] = "feature.defined"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.FeatureDefined"
+
+    body: FeatureDefinedBody
+
+
+class KeyRegisteredBody(Body, frozen=True):
+    """What key.registered says.
+
+    Attributes:
+        public_key: The key.
+        producer: The workload that holds it.
+        tenants: Tenants that it may speak for.
+        event_types: Event types that it may publish: names or patterns such as model.* or *.
+        purpose: What it is for.
+    """
+
+    public_key: PublicKey
+    producer: Token
+    tenants: tuple[Token, ...]
+    event_types: tuple[Token, ...]
+    purpose: KeyPurpose
+
+
+class KeyRegistered(Event, frozen=True):
+    """A key was made known, with what it may say."""
+
+    event_type: ClassVar[str] = "key.registered"
+    stream: ClassVar[str] = "control"
+    schema_name: ClassVar[str] = "auditspine.events.KeyRegistered"
+
+    body: KeyRegisteredBody
+
+
+class KeyRevokedBody(Body, frozen=True):
+    """What key.revoked says.
+
+    Attributes:
+        public_key: The key.
+        reason: Why.
+        compromised_since: Since when others may have held it, UTC; null when they never did.
+    """
+
+    public_key: PublicKey
+    reason: Statement
+    compromised_since: Timestamp | None = None
+
+
+class KeyRevoked(Event, frozen=True):
+    """A key is no longer accepted."""
+
+    event_type: ClassVar[str] = "key.revoked"
+    stream: ClassVar[str] = "control"
+    schema_name: ClassVar[str] = "auditspine.events.KeyRevoked"
+
+    body: KeyRevokedBody
+
+
+class LabelsAppliedBody(Body, frozen=True):
+    """What labels.applied says.
+
+    Attributes:
+        labels: The labels.
+        snapshot: The snapshot whose rows they label.
+        column: Name of the labelled target.
+        labeller: Who or what gave them.
+        method: Whether they were observed in the world, or given by a person or a program.
+        instructions: The rule by which they were given.
+        counts: How often each label was given.
+    """
+
+    labels: ArtifactRef
+    snapshot: ArtifactRef
+    column: Name
+    labeller: Name
+    method: LabelMethod
+    instructions: Statement
+    counts: tuple[LabelCount, ...]
+
+
+class LabelsApplied(Event, frozen=True):
+    """Labels were given to the rows of a snapshot."""
+
+    event_type: ClassVar[str] = "labels.applied"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.LabelsApplied"
+
+    body: LabelsAppliedBody
+
+
+class LogOpenedBody(Body, frozen=True):
+    """What log.opened says.
+
+    Attributes:
+        origin: The log's identity: region/cluster/topic-id/partition.
+        topic: Its source topic.
+        partition: Its source partition.
+        public_key: The key that signs its checkpoints.
+        format: Version of the segment format.
+    """
+
+    origin: Name
+    topic: Token
+    partition: IntCount
+    public_key: PublicKey
+    format: IntCount
+
+
+class LogOpened(Event, frozen=True):
+    """A partition's log was opened under a key."""
+
+    event_type: ClassVar[str] = "log.opened"
+    stream: ClassVar[str] = "control"
+    schema_name: ClassVar[str] = "auditspine.events.LogOpened"
+
+    body: LogOpenedBody
+
+
+class ModelRegisteredBody(Body, frozen=True):
+    """What model.registered says.
+
+    Attributes:
+        model: The model.
+        run_id: The run that trained it.
+        algorithm: What kind of model it is.
+        training_snapshots: Snapshots that it was trained on.
+        labels: Labels that it was trained on.
+        features: Features that it takes, in order.
+        code: The code that trained it.
+        environment: The environment it was trained in.
+        intended_use: What it may be used for.
+        limitations: What it must not be used for, and where it is known to be weak.
+        owner: Who answers for it.
+        previous: The version that it is meant to replace.
+    """
+
+    model: ArtifactRef
+    run_id: Token
+    algorithm: Name
+    training_snapshots: tuple[ArtifactRef, ...]
+    labels: tuple[ArtifactRef, ...] = ()
+    features: tuple[ArtifactRef, ...]
+    code: Code
+    environment: ArtifactRef
+    intended_use: Statement
+    limitations: Statement
+    owner: Name
+    previous: ArtifactRef | None = None
+
+
+class ModelRegistered(Event, frozen=True):
+    """A model version was registered, with all that it was made from."""
+
+    event_type: ClassVar[str] = "model.registered"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ModelRegistered"
+
+    body: ModelRegisteredBody
+
+
+class OutcomeObservedBody(Body, frozen=True):
+    """What outcome.observed says.
+
+    Attributes:
+        prediction_id: The prediction that it answers.
+        deployment: The deployment that made the prediction.
+        label: The outcome when it is a category.
+        value: The outcome when it is a number.
+        unit: Unit of the value; empty when it has none.
+        observed_at: When it was observed, UTC.
+        source: The system or person that observed it.
+    """
+
+    prediction_id: Token
+    deployment: ArtifactRef
+    label: Text | None = None
+    value: Double | None = None
+    unit: Text = ""
+    observed_at: Timestamp
+    source: Name
+
+
+class OutcomeObserved(Event, frozen=True):
+    """What really happened to a case became known."""
+
+    event_type: ClassVar[str] = "outcome.observed"
+    stream: ClassVar[str] = "outcomes"
+    schema_name: ClassVar[str] = "auditspine.events.OutcomeObserved"
+
+    body: OutcomeObservedBody
+
+
+class PredictionMadeBody(Body, frozen=True):
+    """What prediction.made says.
+
+    Attributes:
+        prediction_id: Identifier that the outcome will cite.
+        deployment: The deployment that answered.
+        model: The model that it served.
+        features: What the model was given, in the order of its features.
+        score: What it answered.
+        threshold: The score at which the decision changes; null when there is no such rule.
+        decision: What was decided, e.g. approve, decline, refer.
+        reason_codes: Why, as it may be told to the person concerned.
+        subject: The person concerned, encrypted.
+        latency_ms: Time from request to answer, milliseconds.
+    """
+
+    prediction_id: Token
+    deployment: ArtifactRef
+    model: ArtifactRef
+    features: tuple[FeatureValue, ...]
+    score: Double
+    threshold: Double | None = None
+    decision: Name
+    reason_codes: tuple[Name, ...] = ()
+    subject: Encrypted | None = None
+    latency_ms: NonNegative
+
+
+class PredictionMade(Event, frozen=True):
+    """A model decided a case."""
+
+    event_type: ClassVar[str] = "prediction.made"
+    stream: ClassVar[str] = "inference"
+    schema_name: ClassVar[str] = "auditspine.events.PredictionMade"
+
+    body: PredictionMadeBody
+
+
+class ProducerHeartbeatBody(Body, frozen=True):
+    """What producer.heartbeat says.
+
+    Attributes:
+        epoch: Start of the producer's process, nanoseconds since 1970.
+        streams: Every partition that it has published to in this epoch.
+    """
+
+    epoch: Count
+    streams: tuple[StreamPosition, ...]
+
+
+class ProducerHeartbeat(Event, frozen=True):
+    """A producer says how far it has published, so that an omission shows."""
+
+    event_type: ClassVar[str] = "producer.heartbeat"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ProducerHeartbeat"
+
+    body: ProducerHeartbeatBody
+
+
+class RunCompletedBody(Body, frozen=True):
+    """What run.completed says.
+
+    Attributes:
+        run_id: Identifier of the run.
+        status: How it ended.
+        metrics: What it measured.
+        outputs: Everything that it wrote.
+        duration_seconds: How long it ran, seconds.
+        failure: Why it did not succeed; null when it did.
+    """
+
+    run_id: Token
+    status: RunStatus
+    metrics: tuple[Metric, ...] = ()
+    outputs: tuple[ArtifactRef, ...] = ()
+    duration_seconds: NonNegative
+    failure: Text | None = None
+
+
+class RunCompleted(Event, frozen=True):
+    """A run ended."""
+
+    event_type: ClassVar[str] = "run.completed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.RunCompleted"
+
+    body: RunCompletedBody
+
+
+class RunStartedBody(Body, frozen=True):
+    """What run.started says.
+
+    Attributes:
+        run_id: Identifier of the run.
+        name: Name of the pipeline or experiment.
+        code: The code that runs.
+        environment: The environment it runs in: lock file or image.
+        inputs: Everything that it reads: snapshots, labels, models.
+        features: Features that it computes.
+        params: Its settings.
+        seed: Seed of its randomness; null when it has none or it is not fixed.
+    """
+
+    run_id: Token
+    name: Name
+    code: Code
+    environment: ArtifactRef
+    inputs: tuple[ArtifactRef, ...] = ()
+    features: tuple[ArtifactRef, ...] = ()
+    params: tuple[Param, ...] = ()
+    seed: Long | None = None
+
+
+class RunStarted(Event, frozen=True):
+    """A run of code over data began. What set it off is the envelope's intent."""
+
+    event_type: ClassVar[str] = "run.started"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.RunStarted"
+
+    body: RunStartedBody
+
+
+class SchemaRegisteredBody(Body, frozen=True):
+    """What schema.registered says.
+
+    Attributes:
+        schema_id: The id on the wire.
+        event_type: Event type that it describes.
+        text: The full schema, all references in it.
+    """
+
+    schema_id: IntCount
+    event_type: Token
+    text: Document
+
+
+class SchemaRegistered(Event, frozen=True):
+    """A schema was made known: verifiers resolve ids only here."""
+
+    event_type: ClassVar[str] = "schema.registered"
+    stream: ClassVar[str] = "control"
+    schema_name: ClassVar[str] = "auditspine.events.SchemaRegistered"
+
+    body: SchemaRegisteredBody
+
+
+class TenantRegisteredBody(Body, frozen=True):
+    """What tenant.registered says.
+
+    Attributes:
+        tenant: Its identifier.
+        display_name: Its name for people.
+    """
+
+    tenant: Token
+    display_name: Name
+
+
+class TenantRegistered(Event, frozen=True):
+    """A tenant was made known."""
+
+    event_type: ClassVar[str] = "tenant.registered"
+    stream: ClassVar[str] = "control"
+    schema_name: ClassVar[str] = "auditspine.events.TenantRegistered"
+
+    body: TenantRegisteredBody
+
+
+class ValidationReportedBody(Body, frozen=True):
+    """What validation.reported says.
+
+    Attributes:
+        model: The model.
+        evaluation: The report with the full results.
+        snapshot: The snapshot that it was evaluated on.
+        metrics: What was measured, on the whole and on slices such as protected groups.
+        thresholds: Limits with the figures held against them.
+        passed: Whether the validator passes the model.
+        findings: What the validator found.
+        independent: Whether the validator took no part in making the model.
+    """
+
+    model: ArtifactRef
+    evaluation: ArtifactRef
+    snapshot: ArtifactRef
+    metrics: tuple[Metric, ...]
+    thresholds: tuple[ThresholdCheck, ...] = ()
+    passed: Boolean
+    findings: tuple[Finding, ...] = ()
+    independent: Boolean
+
+
+class ValidationReported(Event, frozen=True):
+    """A model was validated against limits that were set for it."""
+
+    event_type: ClassVar[str] = "validation.reported"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ValidationReported"
+
+    body: ValidationReportedBody
+
+
+EVENTS: tuple[type[Event], ...] = (
+    ApprovalDecided,
+    ArtifactAccessed,
+    DatasetRegistered,
+    DatasetSnapshotted,
+    DeploymentChanged,
+    FeatureDefined,
+    KeyRegistered,
+    KeyRevoked,
+    LabelsApplied,
+    LogOpened,
+    ModelRegistered,
+    OutcomeObserved,
+    PredictionMade,
+    ProducerHeartbeat,
+    RunCompleted,
+    RunStarted,
+    SchemaRegistered,
+    TenantRegistered,
+    ValidationReported,
+)
+"""Every event class, in order of its event type."""

@@ -1,0 +1,702 @@
+"""Writes events as Avro, field by field.
+
+Generated from the ``.avsc`` files by ``python -m auditspine.schemas.generate``: edit those.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from auditspine.schemas import models
+from auditspine.schemas.wire import (
+    NULL,
+    SOME,
+    array,
+    blob,
+    boolean,
+    double,
+    fixed32,
+    long,
+    micros,
+    shared,
+    symbols,
+    text,
+)
+
+_ACTOR_KIND = symbols(models.ActorKind)
+_COLUMN_TYPE = symbols(models.ColumnType)
+_SEVERITY = symbols(models.Severity)
+_SENSITIVITY = symbols(models.Sensitivity)
+_COMPARISON = symbols(models.Comparison)
+_APPROVAL_DECISION = symbols(models.ApprovalDecision)
+_OPERATION = symbols(models.Operation)
+_SPLIT = symbols(models.Split)
+_DEPLOYMENT_ACTION = symbols(models.DeploymentAction)
+_KEY_PURPOSE = symbols(models.KeyPurpose)
+_LABEL_METHOD = symbols(models.LabelMethod)
+_RUN_STATUS = symbols(models.RunStatus)
+
+
+def _encrypted(value: models.Encrypted) -> bytes:
+    return b"".join(
+        (
+            text(value.key_id),
+            blob(value.nonce),
+            blob(value.ciphertext),
+        )
+    )
+
+
+def _origin(value: models.Origin) -> bytes:
+    return b"".join(
+        (
+            text(value.network),
+            NULL if value.address is None else SOME + _encrypted(value.address),
+        )
+    )
+
+
+def _actor(value: models.Actor) -> bytes:
+    return b"".join(
+        (
+            text(value.principal),
+            _ACTOR_KIND[value.kind],
+            array(value.roles, text),
+            NULL if value.name is None else SOME + _encrypted(value.name),
+            _origin(value.origin),
+        )
+    )
+
+
+def _workload(value: models.Workload) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            text(value.namespace),
+            text(value.node),
+            text(value.version),
+        )
+    )
+
+
+def _intent(value: models.Intent) -> bytes:
+    return b"".join(
+        (
+            text(value.trigger),
+            text(value.reason),
+            NULL if value.justification is None else SOME + text(value.justification),
+        )
+    )
+
+
+def _correlation(value: models.Correlation) -> bytes:
+    return b"".join(
+        (
+            NULL if value.run_id is None else SOME + text(value.run_id),
+            NULL if value.trace_id is None else SOME + text(value.trace_id),
+            NULL if value.causation_id is None else SOME + text(value.causation_id),
+        )
+    )
+
+
+def _classification(value: models.Classification) -> bytes:
+    return b"".join(
+        (
+            _SENSITIVITY[value.sensitivity],
+            array(value.regulatory_domains, text),
+            text(value.retention_class),
+        )
+    )
+
+
+def _envelope(value: models.Envelope) -> bytes:
+    return b"".join(
+        (
+            text(value.event_id),
+            text(value.event_type),
+            micros(value.occurred_at),
+            text(value.tenant),
+            text(value.domain),
+            text(value.environment),
+            shared(value.actor, _actor),
+            shared(value.workload, _workload),
+            shared(value.intent, _intent),
+            shared(value.correlation, _correlation),
+            shared(value.classification, _classification),
+        )
+    )
+
+
+def _artifact_ref(value: models.ArtifactRef) -> bytes:
+    return b"".join(
+        (
+            text(value.kind),
+            text(value.name),
+            text(value.version),
+            fixed32(value.digest),
+        )
+    )
+
+
+def _code(value: models.Code) -> bytes:
+    return b"".join(
+        (
+            text(value.repository),
+            text(value.commit),
+            fixed32(value.digest),
+        )
+    )
+
+
+def _column(value: models.Column) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            _COLUMN_TYPE[value.type],
+            text(value.unit),
+            text(value.description),
+            _SENSITIVITY[value.sensitivity],
+            boolean(value.protected_attribute),
+            NULL if value.missing is None else SOME + long(value.missing),
+        )
+    )
+
+
+def _column_ref(value: models.ColumnRef) -> bytes:
+    return b"".join(
+        (
+            shared(value.artifact, _artifact_ref),
+            text(value.column),
+        )
+    )
+
+
+def _feature_value(value: models.FeatureValue) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            NULL if value.number is None else SOME + double(value.number),
+            NULL if value.text is None else SOME + text(value.text),
+        )
+    )
+
+
+def _finding(value: models.Finding) -> bytes:
+    return b"".join(
+        (
+            _SEVERITY[value.severity],
+            text(value.description),
+            text(value.recommendation),
+        )
+    )
+
+
+def _label_count(value: models.LabelCount) -> bytes:
+    return b"".join(
+        (
+            text(value.label),
+            long(value.rows),
+        )
+    )
+
+
+def _slice(value: models.Slice) -> bytes:
+    return b"".join(
+        (
+            text(value.attribute),
+            text(value.value),
+        )
+    )
+
+
+def _metric(value: models.Metric) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            double(value.value),
+            text(value.unit),
+            NULL if value.samples is None else SOME + long(value.samples),
+            NULL if value.slice is None else SOME + _slice(value.slice),
+        )
+    )
+
+
+def _param(value: models.Param) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            text(value.value),
+            text(value.unit),
+        )
+    )
+
+
+def _stream_position(value: models.StreamPosition) -> bytes:
+    return b"".join(
+        (
+            text(value.topic),
+            long(value.partition),
+            long(value.last_sequence),
+        )
+    )
+
+
+def _threshold_check(value: models.ThresholdCheck) -> bytes:
+    return b"".join(
+        (
+            text(value.metric),
+            NULL if value.slice is None else SOME + _slice(value.slice),
+            _COMPARISON[value.comparison],
+            double(value.limit),
+            double(value.value),
+            boolean(value.passed),
+        )
+    )
+
+
+def _approval_decided_body(value: models.ApprovalDecidedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.subject, _artifact_ref),
+            _APPROVAL_DECISION[value.decision],
+            text(value.meaning),
+            text(value.role),
+            array(value.conditions, text),
+            NULL if value.expires_at is None else SOME + micros(value.expires_at),
+            array(value.validations, _artifact_ref),
+        )
+    )
+
+
+def _approval_decided(value: models.ApprovalDecided) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _approval_decided_body(value.body),
+        )
+    )
+
+
+def _artifact_accessed_body(value: models.ArtifactAccessedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.artifact, _artifact_ref),
+            _OPERATION[value.operation],
+            text(value.purpose),
+            boolean(value.permitted),
+            NULL if value.authorisation is None else SOME + text(value.authorisation),
+            NULL if value.size_bytes is None else SOME + long(value.size_bytes),
+        )
+    )
+
+
+def _artifact_accessed(value: models.ArtifactAccessed) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _artifact_accessed_body(value.body),
+        )
+    )
+
+
+def _dataset_registered_body(value: models.DatasetRegisteredBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.dataset, _artifact_ref),
+            text(value.description),
+            text(value.source),
+            text(value.source_uri),
+            text(value.licence),
+            text(value.owner),
+            array(value.permitted_purposes, text),
+        )
+    )
+
+
+def _dataset_registered(value: models.DatasetRegistered) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _dataset_registered_body(value.body),
+        )
+    )
+
+
+def _dataset_snapshotted_body(value: models.DatasetSnapshottedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.snapshot, _artifact_ref),
+            shared(value.dataset, _artifact_ref),
+            long(value.rows),
+            array(value.columns, _column),
+            _SPLIT[value.split],
+            text(value.selection),
+            NULL if value.size_bytes is None else SOME + long(value.size_bytes),
+        )
+    )
+
+
+def _dataset_snapshotted(value: models.DatasetSnapshotted) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _dataset_snapshotted_body(value.body),
+        )
+    )
+
+
+def _deployment_changed_body(value: models.DeploymentChangedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.deployment, _artifact_ref),
+            shared(value.model, _artifact_ref),
+            text(value.environment),
+            _DEPLOYMENT_ACTION[value.action],
+            double(value.traffic_share),
+            NULL if value.approval_event_id is None else SOME + text(value.approval_event_id),
+            NULL if value.replaces is None else SOME + shared(value.replaces, _artifact_ref),
+        )
+    )
+
+
+def _deployment_changed(value: models.DeploymentChanged) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _deployment_changed_body(value.body),
+        )
+    )
+
+
+def _feature_defined_body(value: models.FeatureDefinedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.feature, _artifact_ref),
+            text(value.description),
+            array(value.inputs, _column_ref),
+            text(value.definition),
+            text(value.language),
+            _COLUMN_TYPE[value.type],
+            text(value.unit),
+            boolean(value.uses_protected_attribute),
+            text(value.owner),
+        )
+    )
+
+
+def _feature_defined(value: models.FeatureDefined) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _feature_defined_body(value.body),
+        )
+    )
+
+
+def _key_registered_body(value: models.KeyRegisteredBody) -> bytes:
+    return b"".join(
+        (
+            fixed32(value.public_key),
+            text(value.producer),
+            array(value.tenants, text),
+            array(value.event_types, text),
+            _KEY_PURPOSE[value.purpose],
+        )
+    )
+
+
+def _key_registered(value: models.KeyRegistered) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _key_registered_body(value.body),
+        )
+    )
+
+
+def _key_revoked_body(value: models.KeyRevokedBody) -> bytes:
+    return b"".join(
+        (
+            fixed32(value.public_key),
+            text(value.reason),
+            NULL if value.compromised_since is None else SOME + micros(value.compromised_since),
+        )
+    )
+
+
+def _key_revoked(value: models.KeyRevoked) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _key_revoked_body(value.body),
+        )
+    )
+
+
+def _labels_applied_body(value: models.LabelsAppliedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.labels, _artifact_ref),
+            shared(value.snapshot, _artifact_ref),
+            text(value.column),
+            text(value.labeller),
+            _LABEL_METHOD[value.method],
+            text(value.instructions),
+            array(value.counts, _label_count),
+        )
+    )
+
+
+def _labels_applied(value: models.LabelsApplied) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _labels_applied_body(value.body),
+        )
+    )
+
+
+def _log_opened_body(value: models.LogOpenedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.origin),
+            text(value.topic),
+            long(value.partition),
+            fixed32(value.public_key),
+            long(value.format),
+        )
+    )
+
+
+def _log_opened(value: models.LogOpened) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _log_opened_body(value.body),
+        )
+    )
+
+
+def _model_registered_body(value: models.ModelRegisteredBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.model, _artifact_ref),
+            text(value.run_id),
+            text(value.algorithm),
+            array(value.training_snapshots, _artifact_ref),
+            array(value.labels, _artifact_ref),
+            array(value.features, _artifact_ref),
+            _code(value.code),
+            shared(value.environment, _artifact_ref),
+            text(value.intended_use),
+            text(value.limitations),
+            text(value.owner),
+            NULL if value.previous is None else SOME + shared(value.previous, _artifact_ref),
+        )
+    )
+
+
+def _model_registered(value: models.ModelRegistered) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _model_registered_body(value.body),
+        )
+    )
+
+
+def _outcome_observed_body(value: models.OutcomeObservedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.prediction_id),
+            shared(value.deployment, _artifact_ref),
+            NULL if value.label is None else SOME + text(value.label),
+            NULL if value.value is None else SOME + double(value.value),
+            text(value.unit),
+            micros(value.observed_at),
+            text(value.source),
+        )
+    )
+
+
+def _outcome_observed(value: models.OutcomeObserved) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _outcome_observed_body(value.body),
+        )
+    )
+
+
+def _prediction_made_body(value: models.PredictionMadeBody) -> bytes:
+    return b"".join(
+        (
+            text(value.prediction_id),
+            shared(value.deployment, _artifact_ref),
+            shared(value.model, _artifact_ref),
+            array(value.features, _feature_value),
+            double(value.score),
+            NULL if value.threshold is None else SOME + double(value.threshold),
+            text(value.decision),
+            array(value.reason_codes, text),
+            NULL if value.subject is None else SOME + _encrypted(value.subject),
+            double(value.latency_ms),
+        )
+    )
+
+
+def _prediction_made(value: models.PredictionMade) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _prediction_made_body(value.body),
+        )
+    )
+
+
+def _producer_heartbeat_body(value: models.ProducerHeartbeatBody) -> bytes:
+    return b"".join(
+        (
+            long(value.epoch),
+            array(value.streams, _stream_position),
+        )
+    )
+
+
+def _producer_heartbeat(value: models.ProducerHeartbeat) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _producer_heartbeat_body(value.body),
+        )
+    )
+
+
+def _run_completed_body(value: models.RunCompletedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.run_id),
+            _RUN_STATUS[value.status],
+            array(value.metrics, _metric),
+            array(value.outputs, _artifact_ref),
+            double(value.duration_seconds),
+            NULL if value.failure is None else SOME + text(value.failure),
+        )
+    )
+
+
+def _run_completed(value: models.RunCompleted) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _run_completed_body(value.body),
+        )
+    )
+
+
+def _run_started_body(value: models.RunStartedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.run_id),
+            text(value.name),
+            _code(value.code),
+            shared(value.environment, _artifact_ref),
+            array(value.inputs, _artifact_ref),
+            array(value.features, _artifact_ref),
+            array(value.params, _param),
+            NULL if value.seed is None else SOME + long(value.seed),
+        )
+    )
+
+
+def _run_started(value: models.RunStarted) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _run_started_body(value.body),
+        )
+    )
+
+
+def _schema_registered_body(value: models.SchemaRegisteredBody) -> bytes:
+    return b"".join(
+        (
+            long(value.schema_id),
+            text(value.event_type),
+            text(value.text),
+        )
+    )
+
+
+def _schema_registered(value: models.SchemaRegistered) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _schema_registered_body(value.body),
+        )
+    )
+
+
+def _tenant_registered_body(value: models.TenantRegisteredBody) -> bytes:
+    return b"".join(
+        (
+            text(value.tenant),
+            text(value.display_name),
+        )
+    )
+
+
+def _tenant_registered(value: models.TenantRegistered) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _tenant_registered_body(value.body),
+        )
+    )
+
+
+def _validation_reported_body(value: models.ValidationReportedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.model, _artifact_ref),
+            shared(value.evaluation, _artifact_ref),
+            shared(value.snapshot, _artifact_ref),
+            array(value.metrics, _metric),
+            array(value.thresholds, _threshold_check),
+            boolean(value.passed),
+            array(value.findings, _finding),
+            boolean(value.independent),
+        )
+    )
+
+
+def _validation_reported(value: models.ValidationReported) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _validation_reported_body(value.body),
+        )
+    )
+
+
+WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
+    models.ApprovalDecided: _approval_decided,
+    models.ArtifactAccessed: _artifact_accessed,
+    models.DatasetRegistered: _dataset_registered,
+    models.DatasetSnapshotted: _dataset_snapshotted,
+    models.DeploymentChanged: _deployment_changed,
+    models.FeatureDefined: _feature_defined,
+    models.KeyRegistered: _key_registered,
+    models.KeyRevoked: _key_revoked,
+    models.LabelsApplied: _labels_applied,
+    models.LogOpened: _log_opened,
+    models.ModelRegistered: _model_registered,
+    models.OutcomeObserved: _outcome_observed,
+    models.PredictionMade: _prediction_made,
+    models.ProducerHeartbeat: _producer_heartbeat,
+    models.RunCompleted: _run_completed,
+    models.RunStarted: _run_started,
+    models.SchemaRegistered: _schema_registered,
+    models.TenantRegistered: _tenant_registered,
+    models.ValidationReported: _validation_reported,
+}
+"""The writer of each event class."""
