@@ -1,0 +1,1 @@
+"""Fixtures for integration tests alone; the broker is in the conftest above."""
