@@ -1,0 +1,20 @@
+"""A ledger worker for tests. Run as ``python ledger_worker.py '<json>'``; see ledger_world.Backbone."""
+
+import json
+import logging
+import sys
+
+from auditspine.processors.hosting import run_worker
+from auditspine.processors.ledger.app import make_ledger_app
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from ledger_world import Backbone
+
+    given = json.loads(sys.argv[1])
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel("WARNING")
+    backbone = Backbone(given["servers"], given["prefix"], given["partitions"])
+    run_worker([make_ledger_app(backbone.config(instance_id=given["instance"]))])
