@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from auditspine.schemas.render_docs import render_docs
 from auditspine.schemas.render_models import render_models
 from auditspine.schemas.render_writers import render_writers
 
@@ -21,6 +22,7 @@ def outputs() -> dict[Path, str]:
     return {
         _PACKAGE / "models.py": render_models(),
         _PACKAGE / "writers.py": render_writers(),
+        _ROOT / "docs" / "events.md": render_docs(),
     }
 
 
