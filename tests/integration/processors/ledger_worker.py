@@ -1,4 +1,4 @@
-"""A ledger worker for tests. Run as ``python ledger_worker.py '<json>'``; see ledger_world.Backbone."""
+"""A ledger worker for tests; see ledger_world.Backbone.worker."""
 
 import json
 import logging

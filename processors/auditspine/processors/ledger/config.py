@@ -1,12 +1,11 @@
 """What the ledger processor is told: where, with which key, and how large segments get."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from auditspine.ledger.control import ControlState
 from auditspine.ledger.note import raw_public_key
 from auditspine.ledger.topics import STREAMS, Topics
 
@@ -47,8 +46,6 @@ class LedgerConfig:
         kafka: librdkafka properties, ``bootstrap.servers`` among them. Those that the
             ledger's guarantees rest on cannot be overridden.
         key: The log's private key.
-        initial_control: Gives the state of an empty control log, see
-            :func:`auditspine.ledger.genesis.initial_control_state`.
         region: First part of every origin.
         streams: Streams that this worker seals.
         former_keys: Public log keys used before ``key``, 32 bytes each.
@@ -63,7 +60,6 @@ class LedgerConfig:
     topics: Topics
     kafka: Mapping[str, str]
     key: Ed25519PrivateKey
-    initial_control: Callable[[], ControlState]
     region: str = "local"
     streams: tuple[str, ...] = STREAMS
     former_keys: tuple[bytes, ...] = ()

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer
 
+from auditspine.ledger.genesis import initial_control_state
 from auditspine.ledger.judge import CONTROL, Judge
 from auditspine.ledger.merkle import Head
 from auditspine.ledger.segment import Place
@@ -68,7 +69,7 @@ class Takeover(NamedTuple):
         return ControlFollower(
             lambda: tail_consumer(config),
             config.topics.sealed(CONTROL),
-            config.initial_control(),
+            initial_control_state(),
             config.public_keys,
         )
 
