@@ -166,10 +166,8 @@ class AuditClient:
         """
         topics = self._plan.topics
         usual = [s for s in STREAMS if (s == "control") == (self.tenant == PLATFORM_TENANT)]
-        asked = {topics.source(stream): stream for stream in streams or usual}
-        check = TopicCheck(self._plan.connection)
-        for topic, answer in check.ask(asked, timeout).items():
-            check.judge(topic, topics.partition_count(asked[topic]), answer)
+        asked = {topics.source(s): topics.partition_count(s) for s in streams or usual}
+        TopicCheck(self._plan.connection).require(asked, timeout)
 
     def close(self, timeout: float = 30.0) -> None:
         """Deliver what is queued, publish a last heartbeat, and stop. Repeating it is harmless.
@@ -197,6 +195,7 @@ class AuditClient:
             session.shut()
             session.save()
             housekeeper.stop()
+            session.abandon()
 
     def forget(self) -> object:
         """Drop the session, in a forked child; the SDK calls it."""

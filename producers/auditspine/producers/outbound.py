@@ -18,6 +18,7 @@ from confluent_kafka import KafkaError, Producer
 from auditspine.producers.errors import ClientClosedError
 
 _log = logging.getLogger(__name__)
+_PURGE_S = 5.0
 _SLICE = 0.05  # seconds that a waiter serves before it looks again
 
 
@@ -79,6 +80,11 @@ class Outbound:
             self._tell_failures()
         finally:
             self._serving.release()
+
+    def purge(self) -> None:
+        """Give up what librdkafka has not delivered; its reports run now."""
+        self._producer.purge()
+        self.wait(lambda: self.events == 0, _PURGE_S)
 
     def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
         """Serve until ``done`` holds.

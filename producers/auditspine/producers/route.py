@@ -10,11 +10,17 @@ from concurrent.futures import Future
 from typing import Any
 from zlib import crc32
 
-from auditspine.producers.errors import BrokerUnreachableError, DeliveryError, SetupError
+from auditspine.producers.errors import (
+    BrokerUnreachableError,
+    DeliveryError,
+    SetupError,
+    TopicError,
+)
 from auditspine.producers.lane import Lane
-from auditspine.producers.topic_check import TopicCheck
+from auditspine.producers.topic_check import PROPAGATION_S, TopicCheck
 
 _ASK_S = 5.0
+_ASK_AGAIN_S = 0.1
 _REFUSED_S = 1.0  # how long a wrong topic is refused at once before it is asked for again
 
 
@@ -32,6 +38,8 @@ class Route:
         self.lanes = lanes
         self.topic_id = ""
         self._answer: Future[Any] | None = None
+        self._ask_at = 0.0
+        self._missing_since: float | None = None
         self._refused: SetupError | None = None
         self._refused_until = 0.0
 
@@ -60,21 +68,34 @@ class Route:
         Returns:
             Whether the topic has just been confirmed.
         """
+        now = time.monotonic()
         if self._answer is None:
-            if any(self.lanes):
+            if now >= self._ask_at and any(self.lanes):
                 self._answer = check.ask([self.topic], _ASK_S)[self.topic]
             return False
         if not self._answer.done():
             return False
-        answer, self._answer = self._answer, None
+        answer, self._answer, self._ask_at = self._answer, None, now + _ASK_AGAIN_S
         try:
             self.topic_id = check.judge(self.topic, len(self.lanes), answer)
         except SetupError as exc:
-            self._refused, self._refused_until = exc, time.monotonic() + _REFUSED_S
-            for lane in self.lanes:
-                lane.drop_until(float("inf"), exc)
+            if not self._may_appear(exc, now):
+                self._refuse(exc, now)
         except BrokerUnreachableError as exc:
             for lane in self.lanes:
                 gone = DeliveryError(self.topic, lane.partition, None, str(exc))
-                lane.drop_until(time.monotonic() - delivery_timeout_s, gone)
+                lane.drop_until(now - delivery_timeout_s, gone)
         return self.ready
+
+    def _may_appear(self, error: SetupError, now: float) -> bool:
+        if not isinstance(error, TopicError) or error.got:
+            return False
+        if self._missing_since is None:
+            self._missing_since = now
+        return now - self._missing_since < PROPAGATION_S
+
+    def _refuse(self, error: SetupError, now: float) -> None:
+        self._missing_since = None
+        self._refused, self._refused_until = error, now + _REFUSED_S
+        for lane in self.lanes:
+            lane.drop_until(float("inf"), error)

@@ -14,6 +14,7 @@ from auditspine.producers.epoch_state import EpochState, Reached
 from auditspine.producers.errors import (
     BackPressureError,
     ClientClosedError,
+    DeliveryError,
     DeliveryPendingError,
 )
 from auditspine.producers.lane import Lane
@@ -166,6 +167,18 @@ class Session:
         with self.lock:
             self.closed = True
             self.wake.set()
+
+    def abandon(self) -> None:
+        """Give up what is not settled, so that no handle waits for ever."""
+        if self.outbound.events == 0:
+            return
+        with self.lock:
+            for route in self.routes.values():
+                for lane in route.lanes:
+                    reason = "the client was closed before the broker could be reached"
+                    gone = DeliveryError(lane.topic, lane.partition, None, reason)
+                    lane.drop_until(float("inf"), gone)
+        self.outbound.purge()
 
     def reached(self) -> list[Reached]:
         """Give the highest acknowledged sequence of each lane that has one."""

@@ -1,6 +1,7 @@
 """Asks the broker whether topics are the logs that the settings mean."""
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -10,6 +11,10 @@ from confluent_kafka.admin import AdminClient
 
 from auditspine.producers.errors import BrokerUnreachableError, SetupError, TopicError
 
+PROPAGATION_S = 2.0
+"""How long a topic may be missing before it is: a new one reaches the brokers one by one."""
+
+_ASK_AGAIN_S = 0.1
 _log = logging.getLogger(__name__)
 _REFUSALS = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -37,6 +42,28 @@ class TopicCheck:
             TopicCollection(list(topics)), request_timeout=timeout
         )
         return asked
+
+    def require(self, topics: Mapping[str, int], timeout: float) -> None:
+        """Wait until every topic is confirmed.
+
+        Args:
+            topics: Names, with the partitions that each should have.
+            timeout: Seconds to wait for an answer.
+
+        Raises:
+            ProducerError: As :meth:`judge`.
+        """
+        missing_until = time.monotonic() + min(PROPAGATION_S, timeout)
+        for topic, answer in self.ask(topics, timeout).items():
+            while True:
+                try:
+                    self.judge(topic, topics[topic], answer)
+                    break
+                except TopicError as exc:
+                    if exc.got or time.monotonic() > missing_until:
+                        raise
+                time.sleep(_ASK_AGAIN_S)
+                answer = self.ask([topic], timeout)[topic]  # noqa: PLW2901 - the newer answer
 
     def judge(self, topic: str, partitions: int, answer: Future[Any]) -> str:
         """Compare the answer with what is expected; blocks until it is there.

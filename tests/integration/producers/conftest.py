@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from auditspine.schemas.codec import decode
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -16,6 +15,8 @@ from auditspine.ledger.sequences import ProducerTable
 from auditspine.ledger.topics import Topics
 from auditspine.ledger.verdict import Flag
 from auditspine.producers.client import AuditClient
+from auditspine.schemas.catalogue import schema_texts
+from auditspine.schemas.codec import Decoder
 from auditspine.schemas.models import (
     ArtifactRef,
     FeatureValue,
@@ -135,7 +136,7 @@ def tenant_registered(client: AuditClient) -> TenantRegistered:
 
 
 def heartbeat(record: Message) -> ProducerHeartbeatBody:
-    event = decode(record.value())
+    event = Decoder(schema_texts()).decode(record.value()).to_model()
     assert isinstance(event, ProducerHeartbeat)
     return event.body
 

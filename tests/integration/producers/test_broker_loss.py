@@ -9,7 +9,7 @@ import pytest
 
 from auditspine.embedded.kafka import KafkaNode, KafkaSettings
 from auditspine.ledger.verdict import Flag
-from auditspine.producers.errors import BackPressureError, DeliveryPendingError
+from auditspine.producers.errors import BackPressureError, DeliveryError, DeliveryPendingError
 from auditspine.producers.settings import ProducerSettings
 
 
@@ -94,3 +94,22 @@ def test_events_published_before_the_broker_is_there_are_delivered_later(own, no
         node.start()
     assert [h.result(90) for h in handles]
     assert tools.flags(own.records("inference", 100)) == {Flag.NONE}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["signed", "waiting for the topic"])
+def test_closing_without_a_broker_says_what_is_lost_and_leaves_no_handle_waiting(
+    own, node, tools, known
+):
+    client = own.client(settings=ProducerSettings(heartbeat_s=0))
+    if known:
+        client.publish(tools.prediction(client, 0)).result(30)
+    node.kill()
+    try:
+        handles = [client.publish(tools.prediction(client, n)) for n in range(100)]
+        with pytest.raises(DeliveryPendingError, match="100 events"):
+            client.close(0.3)
+        for handle in handles:
+            with pytest.raises(DeliveryError, match="inference"):
+                handle.result(0)
+    finally:
+        node.start()
