@@ -20,7 +20,6 @@ from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from auditspine.ledger.errors import FormatError
 from auditspine.ledger.keyfile import read_key
 from auditspine.ledger.topics import STREAMS, Topics
 from auditspine.producers import lifetime
@@ -32,7 +31,7 @@ from auditspine.producers.housekeeper import Housekeeper
 from auditspine.producers.prepare import encode_event, partition_key, require_publishable
 from auditspine.producers.session import Session, SessionPlan
 from auditspine.producers.settings import ProducerSettings, connection
-from auditspine.producers.signing import Identity, LogSigner
+from auditspine.producers.signing import Identity
 from auditspine.producers.topic_check import TopicCheck
 from auditspine.schemas.codec import encode as encode_offline
 from auditspine.schemas.models import Envelope, Event
@@ -88,7 +87,7 @@ class AuditClient:
             path, key = Path(key), read_key(key)
             state = state or path.with_name(path.name + ".state")
         self._plan = SessionPlan(
-            identity=_identity(key, tenant, producer),
+            identity=Identity(key, tenant, producer),
             topics=topics or Topics(),
             connection=connection(kafka),
             settings=settings or ProducerSettings(),
@@ -261,12 +260,3 @@ class AuditClient:
                 session.take(event.stream, value, partition_key(event), None, 0.0)
         except ProducerError as exc:
             _log.warning("no heartbeat: %s", exc)
-
-
-def _identity(key: Ed25519PrivateKey, tenant: str, producer: str) -> Identity:
-    identity = Identity(key, tenant, producer)
-    try:
-        LogSigner(identity, 0, "", 0)
-    except FormatError as exc:
-        raise SetupError(f"tenant or producer: {exc}") from exc
-    return identity
