@@ -25,7 +25,7 @@ from auditspine.ledger.topics import STREAMS, Topics
 from auditspine.producers import lifetime
 from auditspine.producers.delivery import Delivery
 from auditspine.producers.envelopes import defaults
-from auditspine.producers.errors import ClientClosedError, ProducerError, SetupError
+from auditspine.producers.errors import ClientClosedError, ProducerError
 from auditspine.producers.heartbeat import REASON, TRIGGER, heartbeat
 from auditspine.producers.housekeeper import Housekeeper
 from auditspine.producers.prepare import encode_event, partition_key, require_publishable
