@@ -10,6 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from auditspine.embedded.clickhouse.config import HIDDEN_SYSTEM_TABLES
+from auditspine.embedded.clickhouse.process import ClickHouseProcess
 
 Ask = Callable[..., Any]
 
@@ -217,6 +218,35 @@ def test_settings_in_the_url_are_refused(ask: Ask, arguments: dict[str, str]) ->
 def test_reader_cannot_choose_its_own_readonly(ask: Ask, readonly: str) -> None:
     answer = ask("SELECT getSetting('readonly')", "reader", readonly=readonly)
     assert answer.text == "1"
+
+
+@pytest.mark.parametrize("where", ["argument", "header"])
+@pytest.mark.parametrize(
+    "name", ["JSON SETTINGS readonly = 0", "JSON' x", "JSON UNION ALL SELECT file('/etc/hostname')"]
+)
+def test_default_format_cannot_carry_sql(ask: Ask, where: str, name: str) -> None:
+    arguments = {"default_format": name} if where == "argument" else {}
+    headers = {"X-ClickHouse-Format": name} if where == "header" else {}
+    assert ask("SELECT 1", "reader", headers=headers, **arguments).code == "73"
+
+
+def test_reader_cannot_fill_the_disk(endpoint: ClickHouseProcess, ask: Ask) -> None:
+    sql = "SELECT repeat('x', 1000) FROM numbers(100000000)"
+    for output_format in ("JSON", "TSV"):
+        answer = ask(sql, "reader", default_format=output_format, wait_end_of_query="1")
+        assert answer.code == "396"
+    assert list((endpoint.data_dir / "spool").iterdir()) == []
+
+
+def test_readers_leave_room_for_the_admin(ask: Ask) -> None:
+    threads = [threading.Thread(target=ask, args=("SELECT sleep(1)", "reader")) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    while "sleep" not in ask("SELECT query FROM system.processes").text:
+        assert any(thread.is_alive() for thread in threads)
+    assert sum(thread.is_alive() for thread in threads) > 20
+    for thread in threads:
+        thread.join()
 
 
 def test_reader_cannot_name_a_role(ask: Ask) -> None:

@@ -25,6 +25,7 @@ from auditspine.embedded.clickhouse.request import (
     Request,
     bound_parameters,
     credentials,
+    default_format,
     engine_settings,
     external_table,
     parse_arguments,
@@ -36,6 +37,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _THREADS = 32
+_READER_THREADS = 8  # of their own, so that they cannot keep the product's parts waiting
 _BODY_IN_MEMORY_BYTES = 16_777_216
 _MAX_FORM_BYTES = 67_108_864
 _CANCEL_INTERVAL_S = 0.2
@@ -54,6 +56,7 @@ class App:
         self.accounts = accounts
         self.sessions = Sessions()
         self.pool = ThreadPoolExecutor(_THREADS, "statement")
+        self.reader_pool = ThreadPoolExecutor(_READER_THREADS, "reader")
         self.cancel_pool = ThreadPoolExecutor(1, "cancel")  # never behind the statements
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,10 +70,12 @@ class App:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        stopping = asyncio.get_running_loop().run_in_executor(None, self.pool.shutdown)
-        while not stopping.done():  # a statement can begin after it was looked for
-            self.engine.cancel_all()
-            await asyncio.wait({stopping}, timeout=_CANCEL_INTERVAL_S)
+        loop = asyncio.get_running_loop()
+        for pool in (self.pool, self.reader_pool):
+            stopping = loop.run_in_executor(None, pool.shutdown)
+            while not stopping.done():  # a statement can begin after it was looked for
+                self.engine.cancel_all()
+                await asyncio.wait({stopping}, timeout=_CANCEL_INTERVAL_S)
         self.cancel_pool.shutdown()
         self.engine.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -90,6 +95,7 @@ class _Exchange:
             for name, value in scope["headers"]
         }
         self._arguments = parse_arguments(scope["query_string"])
+        self._pool = app.pool
         self._begun = False
 
     async def run(self) -> None:
@@ -115,19 +121,20 @@ class _Exchange:
     async def _answer(self) -> None:
         try:
             account = self._app.accounts.authenticate(*credentials(self._headers, self._arguments))
+            self._pool = self._app.reader_pool if account.limited else self._app.pool
             async with AsyncExitStack() as resources:
                 request = await self._read(account, resources)
                 session = await self._session(account, resources)
                 await self._run(request, session)
         except _ClientGoneError:
             return
-        except ClickHouseError as exc:
+        except (ClickHouseError, OSError) as exc:  # such as no space for a body
             if not self._begun:
-                await self._plain(
-                    exc.status,
-                    exc.body(self._app.engine.version),
-                    {"X-ClickHouse-Exception-Code": str(exc.code)},
-                )
+                await self._refuse(ClickHouseError.of(exc))
+
+    async def _refuse(self, error: ClickHouseError) -> None:
+        code = {"X-ClickHouse-Exception-Code": str(error.code)}
+        await self._plain(error.status, error.body(self._app.engine.version), code)
 
     async def _read(self, account: Account, resources: AsyncExitStack) -> Request:
         """Read the whole request, its body decoded to memory or a private file."""
@@ -149,8 +156,7 @@ class _Exchange:
             parameters=bound_parameters(arguments),
             settings=engine_settings(arguments, account, external),
             database=arguments.get("database") or self._headers.get("x-clickhouse-database", ""),
-            default_format=arguments.get("default_format")
-            or self._headers.get("x-clickhouse-format", "TabSeparated"),
+            default_format=default_format(self._headers, arguments),
             wait_end=arguments.get("wait_end_of_query", "0") not in ("", "0"),
             read_only=self._scope["method"] != "POST",
             external=external,
@@ -228,7 +234,7 @@ class _Exchange:
     ) -> Any:
         """Run a step of the engine in a thread; cancel it when the client is gone."""
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._app.pool, step, *args)
+        work = loop.run_in_executor(self._pool, step, *args)
         if gone is None:
             return await work
         why: Exception = _ClientGoneError()

@@ -93,7 +93,8 @@ _MIB = 1_048_576
 _PROFILE = """\
       <async_insert>0</async_insert>
       <implicit_select>0</implicit_select>
-      <max_insert_threads>1</max_insert_threads>"""
+      <max_insert_threads>1</max_insert_threads>
+      <output_format_parallel_formatting>0</output_format_parallel_formatting>"""
 
 
 def write_config(folder: Path, reader_tables: Iterable[str], max_memory_bytes: int) -> Path:

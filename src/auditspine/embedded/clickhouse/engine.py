@@ -20,9 +20,10 @@ from auditspine.embedded.clickhouse.config import READER_ROLE, READER_TAG, write
 from auditspine.embedded.clickhouse.errors import ClickHouseError
 from auditspine.embedded.clickhouse.guard import Guard, check_class
 from auditspine.embedded.clickhouse.insert import quoted
+from auditspine.embedded.errors import StartError
 
 DEFAULT_MAX_MEMORY_BYTES = 1_500_000_000
-READER_MAX_SECONDS = 60
+READER_MAX_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,12 @@ class Engine:
 
         Raises:
             InUseError: Another process owns the directory.
+            StartError: The path cannot be one of the engine's, or it ignored its configuration.
         """
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         root = data_dir.resolve()
+        if "?" in str(root) or "&" in str(root):  # the engine would take them for options
+            raise StartError(f"data directory {root}: its path must have neither ? nor &")
         self._lock = lock.acquire(root / "owner.lock")
         self.spool = root / "spool"
         shutil.rmtree(self.spool, ignore_errors=True)
@@ -123,6 +127,8 @@ class Engine:
         self._reader_max_memory_bytes = max_memory_bytes // 2
         self._keep = Connection(self._connection_string)  # the engine lives while one is open
         self._keep_lock = threading.Lock()
+        if READER_ROLE not in self._keep.text("SELECT currentRoles()"):
+            raise StartError(f"the engine did not take its configuration {config}")
         self.version: str = self._keep.text("SELECT version()")
         self.timezone = self._keep.text("SELECT timezone()")
         self._guard = Guard.over(self._names("functions"), self._names("table_functions"))
@@ -143,8 +149,8 @@ class Engine:
         finally:
             connection.close()
 
-    def limit(self, connection: Connection, sql: bytes) -> bytes:
-        """Check a limited caller's statement, and narrow the connection for it.
+    def check(self, connection: Connection, sql: bytes) -> bytes:
+        """Check a limited caller's statement.
 
         Returns:
             The statement to run instead, which is what was checked.
@@ -158,7 +164,12 @@ class Engine:
         check_class(found.name, found.count)
         canonical = connection.canonical(sql)
         self._guard.check(canonical)
-        check_class(*_astuple(connection.classify(canonical)))
+        again = connection.classify(canonical)
+        check_class(again.name, again.count)
+        return canonical
+
+    def narrow(self, connection: Connection) -> None:
+        """Hold a connection to what a limited caller may do; there is no way back."""
         connection.query(
             f"SET query_cache_tag = {quoted(READER_TAG)}, "
             f"max_execution_time = {READER_MAX_SECONDS}, "
@@ -166,7 +177,6 @@ class Engine:
         )
         connection.query(f"SET ROLE {READER_ROLE}")
         connection.query("SET readonly = 1")
-        return canonical
 
     def cancel(self, request_id: str) -> None:
         """Ask the engine to stop a request's statements; nothing happens if there are none."""
@@ -188,10 +198,6 @@ class Engine:
 
     def _names(self, table: str) -> list[str]:
         return self._keep.text(f"SELECT name FROM system.{table}").split("\n")  # noqa: S608
-
-
-def _astuple(found: StatementClass) -> tuple[str, int]:
-    return found.name, found.count
 
 
 def require_single(found: StatementClass) -> None:

@@ -8,7 +8,8 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from typing import Any, BinaryIO
 
 from auditspine.embedded.clickhouse.engine import Connection, Engine, require_single
@@ -27,6 +28,7 @@ from auditspine.embedded.clickhouse.output import (
 )
 from auditspine.embedded.clickhouse.request import Request
 from auditspine.embedded.clickhouse.sessions import Session
+from auditspine.embedded.clickhouse.spool import MAX_SPOOLED_BYTES, bounded, too_large
 from auditspine.embedded.clickhouse.tokens import first_word
 
 _CHUNK_BYTES = 1_048_576
@@ -128,20 +130,22 @@ class _Execution:
     def _statement(self, sql: bytes) -> Reply:
         if not sql:
             raise ClickHouseError(62, "Syntax error: Empty query.")
-        if self._request.account.limited:
-            sql = self._engine.limit(self._connection, sql)
+        limited = self._request.account.limited
+        if limited:
+            sql = self._engine.check(self._connection, sql)
         found = self._connection.classify(sql)
         require_single(found)
         word = first_word(sql)
         if found.name == "CONTROL" and word in _READS:
             raise ClickHouseError(48, "INTO OUTFILE is not offered.")
-        if not self._request.account.limited:
-            self._protect()
         clause = output_clause(sql, self._request.default_format)
+        streams = clause.name.lower() in STREAMED_FORMATS
+        if limited:
+            self._engine.narrow(self._connection)
+        else:
+            self._protect()
         if found.name == "READ_ONLY" and word in _SELECTS:
-            if clause.name.lower() in STREAMED_FORMATS:
-                return self._streamed(sql, clause.name)
-            return self._filed(sql, clause)
+            return self._streamed(sql, clause.name) if streams else self._filed(sql, clause)
         reply = self._whole(sql, clause.name, keep_format=found.name == "READ_ONLY")
         if word in ("SET", "USE") and self._session is not None:
             self._session.statements.append(sql)
@@ -172,6 +176,7 @@ class _Execution:
 
     def _collected(self, result: Any, headers: dict[str, str]) -> Reply:
         rows = 0
+        limited = self._request.account.limited
         with ExitStack() as resources:
             spool = resources.enter_context(
                 tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=str(self._engine.spool))
@@ -179,6 +184,9 @@ class _Execution:
             while (chunk := result.fetch()) is not None:
                 spool.write(chunk.bytes())
                 rows += chunk.rows_read()
+                if limited and spool.tell() > MAX_SPOOLED_BYTES:
+                    result.cancel()
+                    raise too_large()
             size = spool.tell()
             spool.seek(0)
             figures = {"result_rows": rows, "result_bytes": size, "read_rows": rows}
@@ -191,7 +199,9 @@ class _Execution:
         statement = into_file(sql, clause, str(path))
         with ExitStack() as resources:
             resources.callback(path.unlink, missing_ok=True)
-            self._connection.query(statement, clause.name, self._request.parameters)
+            cancel = partial(self._engine.cancel, self._request.request_id)
+            with bounded(path, cancel) if self._request.account.limited else nullcontext():
+                self._connection.query(statement, clause.name, self._request.parameters)
             file = resources.enter_context(path.open("rb"))
             headers = format_headers(clause.name)
             headers |= summary_header({"elapsed_ns": self._elapsed_ns()})

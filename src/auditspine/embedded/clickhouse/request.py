@@ -150,6 +150,18 @@ def engine_settings(
     return found
 
 
+def default_format(headers: Mapping[str, str], arguments: Mapping[str, str]) -> str:
+    """Give the output format for statements that name none.
+
+    Raises:
+        ClickHouseError: 73 where it cannot be a format's name; it becomes part of a statement.
+    """
+    name = arguments.get("default_format") or headers.get("x-clickhouse-format", "TabSeparated")
+    if not _IDENTIFIER.match(name):
+        raise ClickHouseError(73, "The default format is not the name of a format.")
+    return name
+
+
 def bound_parameters(arguments: Mapping[str, str]) -> dict[str, str]:
     """Give the bound parameters, by name without the prefix.
 

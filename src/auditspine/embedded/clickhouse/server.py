@@ -1,8 +1,11 @@
 """Serve the endpoint on loopback until SIGTERM."""
 
 import errno
+import signal
 import socket
+import sys
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -32,6 +35,8 @@ def serve(data_dir: Path, port: int, accounts_file: Path, max_memory_bytes: int)
         InUseError: Another process owns the data directory.
         PortTakenError: Another process listens on the port.
     """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)  # before uvicorn runs; and after, since it raises them again
     accounts = read_accounts(accounts_file)
     listener = _listen(port)
     engine = Engine(data_dir, accounts.reader.tables, max_memory_bytes)
@@ -47,6 +52,10 @@ def serve(data_dir: Path, port: int, accounts_file: Path, max_memory_bytes: int)
         timeout_graceful_shutdown=_STOP_S,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def _listen(port: int) -> socket.socket:
