@@ -8,12 +8,11 @@ from auditspine.auditor.core.withheld import Heartbeat
 from auditspine.ledger.batch import parse_sig
 from auditspine.ledger.control import HEARTBEAT, WIRE_MAGIC, ControlState
 from auditspine.ledger.errors import FormatError
+from auditspine.ledger.genesis import initial_control_state
 from auditspine.ledger.judge import Admitted, Judge, Message, Ruling
 from auditspine.ledger.verdict import Flag, Verdict
 
 Event = Mapping[str, Any]
-NewState = Callable[[], ControlState]
-"""Gives the state of an empty control log."""
 
 _SKEW = Flag.CLOCK_SKEW
 
@@ -45,8 +44,8 @@ class ControlJudge:
 
     needs_every_entry = True
 
-    def __init__(self, topic: str, partition: int, new_state: NewState) -> None:
-        self.state = new_state()
+    def __init__(self, topic: str, partition: int) -> None:
+        self.state = initial_control_state()
         self.events: dict[int, Event] = {}
         self.root_key: bytes | None = None
         self._rule = _Rule(topic, partition)
@@ -74,12 +73,9 @@ class LogJudge:
 
     needs_every_entry = False
 
-    def __init__(
-        self, topic: str, partition: int, control: ControlJudge, new_state: NewState
-    ) -> None:
+    def __init__(self, topic: str, partition: int, control: ControlJudge) -> None:
         self._control = control
-        self._new_state = new_state
-        self._state = new_state()
+        self._state = initial_control_state()
         self._rule = _Rule(topic, partition)
 
     def rule(self, row: EntryRow, value: bytes, sig: bytes) -> tuple[int, bool] | None:
@@ -87,7 +83,7 @@ class LogJudge:
         if row.control_size > self._control.state.size:
             return None
         if row.control_size < self._state.size:
-            self._state = self._new_state()
+            self._state = initial_control_state()
         while self._state.size < row.control_size:
             self._state.apply(self._state.size, self._control.events.get(self._state.size))
         return self._rule(row, value, sig, self._state)

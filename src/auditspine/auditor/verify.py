@@ -1,13 +1,11 @@
 """Verifies everything that a store holds: all logs, against trust and against each other."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Callable, Sequence
 
 from auditspine.auditor.columns import ColumnComparison
-from auditspine.auditor.core.checkpoints import open_note
 from auditspine.auditor.core.defects import Defect, Kind
-from auditspine.auditor.core.log import Checks, LogResult, verify_log
+from auditspine.auditor.core.log import verify_log
+from auditspine.auditor.core.result import Checks, LogResult
 from auditspine.auditor.core.sealed import compare_sealed
 from auditspine.auditor.core.trust import Trust
 from auditspine.auditor.core.withheld import (
@@ -17,72 +15,35 @@ from auditspine.auditor.core.withheld import (
     find_withheld,
     merge_stated,
 )
+from auditspine.auditor.elsewhere import (
+    Elsewhere,
+    absent_logs,
+    gather,
+    kept_checkpoints,
+    sealed_heads,
+)
 from auditspine.auditor.errors import SourceError
 from auditspine.auditor.evidence import EvidenceStore, StoredLog
+from auditspine.auditor.findings import Findings, log_report
 from auditspine.auditor.judging import (
     ControlJudge,
     LogJudge,
-    NewState,
     heartbeat_decoder,
     heartbeat_prefixes,
 )
-from auditspine.auditor.report import Basis, LogReport, Outcome, Report
-from auditspine.auditor.sealed import SealedHead, SealedTopics
-from auditspine.ledger.errors import FormatError, IntegrityError, LedgerError
-from auditspine.ledger.note import Checkpoint
-from auditspine.ledger.verdict import Flag, Verdict
+from auditspine.auditor.options import Options, Progress
+from auditspine.auditor.report import Basis, Outcome, Report
+from auditspine.auditor.sealed import SealedHead
+from auditspine.ledger.errors import LedgerError
 
 CONTROL = "control"
 
 _RAW = {Kind.ALTERED_RAW, Kind.REORDERED, Kind.REWRITTEN, Kind.MISSING, Kind.EXTRA, Kind.TRUNCATED}
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a verification is.
-
-    Attributes:
-        step: What is being done, in a few words.
-        log: The log, as topic/partition.
-        done: Entries done in this step and log.
-        total: Entries there.
-    """
-
-    step: str
-    log: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to verify.
-
-    Attributes:
-        signatures: Whether to check producers' signatures, sequences and verdicts.
-        columns: Whether to compare typed columns with the raw bytes.
-        origins: Only these logs (and the control log); all when empty.
-        checkpoints: Notes that were kept from elsewhere.
-        sealed: The sealed topics to compare with; ``None`` to leave them alone.
-        sealed_entries: Whether to compare every sealed entry rather than the heads.
-        lag_ms: How long after sealing an entry may be missing from the store.
-        now_ms: The present, milliseconds since 1970.
-    """
-
-    now_ms: int
-    signatures: bool = True
-    columns: bool = True
-    origins: frozenset[str] = frozenset()
-    checkpoints: tuple[str, ...] = ()
-    sealed: SealedTopics | None = None
-    sealed_entries: bool = False
-    lag_ms: int = 60_000
-
-
 def verify(
     source: EvidenceStore,
     trust: Trust | None,
-    new_state: NewState,
     options: Options,
     progress: Callable[[Progress], None] | None = None,
 ) -> Report:
@@ -91,7 +52,6 @@ def verify(
     Args:
         source: The store.
         trust: Trusted keys; without them the best outcome is "not authenticated".
-        new_state: Gives the state of an empty control log.
         options: What to verify.
         progress: Called now and then.
 
@@ -99,18 +59,7 @@ def verify(
         SourceError: The store cannot be read.
         LedgerError: A kept checkpoint is not one, or no trusted key signed it.
     """
-    return _Verification(source, trust, new_state, options, progress or (lambda _: None)).run()
-
-
-@dataclass(slots=True)
-class _Findings:
-    """What the run has gathered."""
-
-    results: list[LogResult] = field(default_factory=list)
-    defects: list[Defect] = field(default_factory=list)
-    not_checked: list[str] = field(default_factory=list)
-    pending: dict[str, int] = field(default_factory=dict)
-    beyond: int = 0
+    return _Verification(source, trust, options, progress or (lambda _: None)).run()
 
 
 class _Verification:
@@ -118,87 +67,41 @@ class _Verification:
         self,
         source: EvidenceStore,
         trust: Trust | None,
-        new_state: NewState,
         options: Options,
         progress: Callable[[Progress], None],
     ) -> None:
         self._source = source
         self._trust = trust
-        self._new_state = new_state
         self._options = options
         self._progress = progress
-        self._found = _Findings()
+        self._found = Findings()
         self._control: ControlJudge | None = None
         self._control_origin = ""
         self._collectors: list[HeartbeatCollector] = []
 
     def run(self) -> Report:
         logs = self._source.logs()
-        kept = self._kept_checkpoints()
-        settled, newest = self._sealed_heads()
-        elsewhere = self._elsewhere(logs, kept, settled, newest)
+        kept = kept_checkpoints(self._options, self._trust)
+        heads = sealed_heads(self._options, self._found)
+        elsewhere = gather(logs, kept, heads, self._trust, self._found)
         control = self._find_control(logs)
         if control is not None:
             self._verify_control(control, elsewhere)
         for log in logs:
             if log is not control and self._wanted(log):
                 self._verify_log(log, elsewhere)
-        self._absent_logs(logs, elsewhere)
+        absent_logs(
+            logs, elsewhere, None if self._control is None else self._control.state, self._found
+        )
         heartbeats = self._compare_heartbeats()
         if self._options.columns:
             self._compare_columns([log for log in logs if log is control or self._wanted(log)])
         if self._options.sealed is not None and self._options.sealed_entries:
-            self._compare_sealed(logs, newest)
+            self._compare_sealed(logs, heads[1])
         return self._report(len(kept), heartbeats)
 
     def _wanted(self, log: StoredLog) -> bool:
         return not self._options.origins or log.origin in self._options.origins
-
-    # -- checkpoints from elsewhere ------------------------------------------------------------
-
-    def _kept_checkpoints(self) -> list[Checkpoint]:
-        return [
-            open_note(note, self._options.now_ms, self._trust) for note in self._options.checkpoints
-        ]
-
-    def _sealed_heads(self) -> tuple[list[SealedHead], list[SealedHead]]:
-        sealed = self._options.sealed
-        if sealed is None:
-            return [], []
-        try:
-            newest = sealed.heads()
-            if self._options.lag_ms <= 0:
-                return newest, newest
-            return sealed.heads(self._options.now_ms - self._options.lag_ms), newest
-        except SourceError as exc:
-            self._found.not_checked.append(str(exc))
-            return [], []
-
-    def _elsewhere(
-        self,
-        logs: Sequence[StoredLog],
-        kept: Sequence[Checkpoint],
-        settled: Sequence[SealedHead],
-        newest: Sequence[SealedHead],
-    ) -> dict[str, list[Checkpoint]]:
-        """Gather authentic checkpoints by log; newer ones than the store may have are pending."""
-        sizes = {log.origin: log.size for log in logs}
-        found: dict[str, list[Checkpoint]] = {}
-        for checkpoint in kept:
-            found.setdefault(checkpoint.origin, []).append(checkpoint)
-        due = {(head.origin, head.size) for head in settled}
-        for head in {(h.origin, h.size): h for h in chain(settled, newest)}.values():
-            size = sizes.get(head.origin, 0)
-            if head.size > size and (head.origin, head.size) not in due:
-                self._found.pending[head.origin] = head.size - size
-                continue
-            try:
-                checkpoint = open_note(head.note, head.sealed_at, self._trust)
-            except (FormatError, IntegrityError) as exc:
-                self._found.not_checked.append(f"sealed topic {head.topic}/{head.partition}: {exc}")
-                continue
-            found.setdefault(checkpoint.origin, []).append(checkpoint)
-        return found
 
     # -- logs ------------------------------------------------------------------------------------
 
@@ -214,10 +117,8 @@ class _Verification:
         )
         return None
 
-    def _verify_control(
-        self, log: StoredLog, elsewhere: Mapping[str, Sequence[Checkpoint]]
-    ) -> None:
-        judge = ControlJudge(log.topic, log.partition, self._new_state)
+    def _verify_control(self, log: StoredLog, elsewhere: Elsewhere) -> None:
+        judge = ControlJudge(log.topic, log.partition)
         result = self._check(log, judge if self._options.signatures else None, None, elsewhere)
         if not self._options.signatures:
             return
@@ -244,10 +145,10 @@ class _Verification:
         else:
             self._control = judge
 
-    def _verify_log(self, log: StoredLog, elsewhere: Mapping[str, Sequence[Checkpoint]]) -> None:
+    def _verify_log(self, log: StoredLog, elsewhere: Elsewhere) -> None:
         judge = collector = None
         if self._control is not None:
-            judge = LogJudge(log.topic, log.partition, self._control, self._new_state)
+            judge = LogJudge(log.topic, log.partition, self._control)
             state = self._control.state
             collector = HeartbeatCollector(heartbeat_decoder(state), heartbeat_prefixes(state))
             self._collectors.append(collector)
@@ -263,7 +164,7 @@ class _Verification:
         log: StoredLog,
         judge: ControlJudge | LogJudge | None,
         heartbeats: HeartbeatCollector | None,
-        elsewhere: Mapping[str, Sequence[Checkpoint]],
+        elsewhere: Elsewhere,
     ) -> LogResult:
         checks = Checks(
             self._trust,
@@ -282,35 +183,6 @@ class _Verification:
                 f"{log.topic}/{log.partition}: {result.unchecked_checkpoints} checkpoints"
             )
         return result
-
-    def _absent_logs(
-        self, logs: Sequence[StoredLog], elsewhere: Mapping[str, Sequence[Checkpoint]]
-    ) -> None:
-        """Logs that are known from elsewhere and of which the store holds nothing."""
-        stored = {log.origin for log in logs}
-        for origin, checkpoints in elsewhere.items():
-            size = max(checkpoint.size for checkpoint in checkpoints)
-            if origin not in stored and size:
-                self._found.defects.append(
-                    Defect(
-                        Kind.TRUNCATED,
-                        origin,
-                        0,
-                        size - 1,
-                        "entries",
-                        expected=str(size),
-                        got="0",
-                        detail="a signed checkpoint proves the log, and nothing of it is stored",
-                    )
-                )
-        if self._control is None:
-            return
-        for origin, opened in self._control.state.logs.items():
-            if origin not in stored and origin not in elsewhere:
-                self._found.not_checked.append(
-                    f"{opened.topic}/{opened.partition}: the control log opened log {origin}, "
-                    "and nothing of it is stored"
-                )
 
     # -- across logs -----------------------------------------------------------------------------
 
@@ -399,36 +271,5 @@ class _Verification:
             heartbeats.pending,
             options.now_ms,
         )
-        logs = tuple(_log_report(r, found.pending.get(r.origin, 0)) for r in found.results)
+        logs = tuple(log_report(r, found.pending.get(r.origin, 0)) for r in found.results)
         return Report(outcome, logs, defects, found.beyond, tuple(found.not_checked), basis)
-
-
-def _log_report(result: LogResult, pending: int) -> LogReport:
-    last = result.last_checkpoint
-    flags = {
-        flag.name.lower(): sum(n for bits, n in result.flags.items() if bits & flag)
-        for flag in (Flag.GAP, Flag.DUPLICATE, Flag.CLOCK_SKEW)
-        if flag.name is not None
-    }
-    return LogReport(
-        result.origin,
-        result.topic,
-        result.partition,
-        result.size,
-        result.uncommitted,
-        result.proven,
-        "" if last is None else last.root.hex(),
-        None if last is None else last.sealed_at,
-        result.last_appended_at,
-        result.checkpoints,
-        result.unchecked_checkpoints,
-        {
-            verdict.name.lower(): result.verdicts[verdict]
-            for verdict in Verdict
-            if result.verdicts.get(verdict)
-        },
-        {name: count for name, count in flags.items() if count},
-        result.unjudged,
-        result.set_aside,
-        pending,
-    )

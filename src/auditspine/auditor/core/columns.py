@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from operator import lt
-from typing import NamedTuple, Protocol
 
 from auditspine.auditor.core.defects import DefectLog, Kind
+from auditspine.auditor.core.judge import Judge, Suspect, unsigned_verdict
 from auditspine.auditor.core.producers import SequenceCheck, Stream
 from auditspine.auditor.core.rows import EntryRow
 from auditspine.auditor.core.signatures import Claim, SignatureCheck
@@ -15,32 +15,6 @@ from auditspine.ledger.verdict import Flag, Verdict
 _SEQUENCE_FLAGS = int(Flag.GAP | Flag.DUPLICATE)
 _CLAIMED = ("public_key", "tenant", "producer", "epoch", "sequence")
 _NAMES = {int(verdict): verdict.name.lower() for verdict in Verdict}
-
-
-class Judge(Protocol):
-    """Recomputes the verdict of an entry whose signature is right.
-
-    Called for every such entry of a log in order.
-
-    Attributes:
-        needs_every_entry: Whether verdicts rest on the entries before, so that none can be
-            recomputed after one that is lost.
-    """
-
-    @property
-    def needs_every_entry(self) -> bool:
-        """See the class."""
-
-    def rule(self, row: EntryRow, value: bytes, sig: bytes) -> tuple[int, bool] | None:
-        """Give the verdict and whether the clock is skewed; ``None`` when it cannot be told."""
-
-
-class Suspect(NamedTuple):
-    """An entry whose signature does not fit its verdict: one of the two was changed."""
-
-    position: int
-    expected: int
-    got: int
 
 
 class ColumnCheck:
@@ -187,7 +161,7 @@ class ColumnCheck:
         for index, row in enumerate(rows):
             expected: int | None
             if not authentic[index]:
-                expected, skews[index] = _unsigned(values[index], sigs[index]), 0
+                expected, skews[index] = unsigned_verdict(values[index], sigs[index]), 0
                 if expected != row[5]:
                     self.suspects.append(Suspect(row[0], expected, row[5]))
                 continue
@@ -269,13 +243,6 @@ class ColumnCheck:
         self._defects.add(
             Kind.ALTERED_COLUMN, position, "entries", column=column, expected=expected, got=got
         )
-
-
-def _unsigned(value: bytes, sig: bytes) -> int:
-    """Give the verdict of an entry that no signature covers; see auditspine.ledger.verdict."""
-    if not value or (not sig and (len(value) < 5 or value[0] != 0)):
-        return int(Verdict.FOREIGN)
-    return int(Verdict.BAD_SIGNATURE)
 
 
 def _text(value: object) -> str:

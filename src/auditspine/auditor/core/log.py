@@ -1,94 +1,26 @@
 """Verifies one log: one pass over its rows, whole blocks at once while nothing is wrong. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from struct import Struct
 
-from auditspine.auditor.core.checkpoints import (
-    CheckpointCheck,
-    ControlSizes,
-    Stop,
-    committed_end,
-    settled_end,
-)
-from auditspine.auditor.core.columns import ColumnCheck, Judge, Suspect
-from auditspine.auditor.core.defects import Defect, DefectLog, Kind, pair_swaps
-from auditspine.auditor.core.producers import Stream
-from auditspine.auditor.core.repair import OpenPosition, Repair
-from auditspine.auditor.core.rows import CheckpointRow, Cursor, EntryRow, LogRows, RawRow
+from auditspine.auditor.core.checkpoints import CheckpointCheck, Stop
+from auditspine.auditor.core.columns import ColumnCheck
+from auditspine.auditor.core.commits import ControlSizes, committed_end, settled_end
+from auditspine.auditor.core.defects import DefectLog, Kind
+from auditspine.auditor.core.naming import final_defects, name_open, name_suspects
+from auditspine.auditor.core.repair import Repair
+from auditspine.auditor.core.result import Checks, LogResult
+from auditspine.auditor.core.rows import Cursor, EntryRow, LogRows, RawRow
 from auditspine.auditor.core.signatures import SignatureCheck
-from auditspine.auditor.core.trust import Trust
 from auditspine.auditor.core.window import Window
-from auditspine.auditor.core.withheld import HeartbeatCollector
 from auditspine.ledger.merkle import CHAIN_START
 from auditspine.ledger.note import Checkpoint
-from auditspine.ledger.verdict import Verdict
+
+__all__ = ["Checks", "LogResult", "verify_log"]
 
 BLOCK = 2048  # entries checked at once
 _LENGTH = Struct(">I").pack
-
-
-@dataclass(frozen=True, slots=True)
-class Checks:
-    """What to check, and with what.
-
-    Attributes:
-        trust: Trusted keys; without them nothing is authenticated.
-        signatures: Whether to check producers' signatures, sequences and verdicts.
-        judge: Recomputes verdicts.
-        heartbeats: Collects heartbeats for the comparison across logs.
-        elsewhere: Authentic checkpoints of this log that did not come from the store.
-    """
-
-    trust: Trust | None = None
-    signatures: bool = True
-    judge: Judge | None = None
-    heartbeats: HeartbeatCollector | None = None
-    elsewhere: tuple[Checkpoint, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LogResult:
-    """What was found in one log.
-
-    Attributes:
-        origin: The log.
-        topic: Its source topic.
-        partition: Its source partition.
-        size: Entries committed and read.
-        uncommitted: Rows beyond them that an open claim covers.
-        proven: Size of the last signed checkpoint that the entries agree with.
-        last_checkpoint: Its row.
-        checkpoints: Signed checkpoints that agree.
-        unchecked_checkpoints: Signed checkpoints that could not be compared.
-        verdicts: Entries per stored verdict.
-        flags: Entries per stored flags.
-        unjudged: Entries whose verdict could not be recomputed.
-        set_aside: Valid entries that stand in quarantine, since the store could not load them.
-        last_appended_at: Broker's time of the last entry, milliseconds since 1970.
-        highest: Highest sequence per producer's stream.
-        defects: Everything that is wrong, in position order.
-        defects_beyond: Defects that were counted and not kept.
-    """
-
-    origin: str
-    topic: str
-    partition: int
-    size: int
-    uncommitted: int
-    proven: int
-    last_checkpoint: CheckpointRow | None
-    checkpoints: int
-    unchecked_checkpoints: int
-    verdicts: dict[int, int]
-    flags: dict[int, int]
-    unjudged: int
-    set_aside: int
-    last_appended_at: int | None
-    highest: dict[Stream, int]
-    defects: tuple[Defect, ...]
-    defects_beyond: int
 
 
 def verify_log(
@@ -273,8 +205,8 @@ class _LogVerifier:
 
     def _result(self, uncommitted: int) -> LogResult:
         for item in self._repair.unresolved():
-            self._name_open(item)
-        self._name_suspects(self._columns.suspects)
+            name_open(item, self._signatures, self._defects)
+        name_suspects(self._columns.suspects, self._defects)
         return LogResult(
             self._rows.origin,
             self._rows.topic,
@@ -291,67 +223,9 @@ class _LogVerifier:
             self._columns.set_aside,
             self._last_appended_at,
             self._columns.sequences.highest,
-            tuple(self._final_defects()),
+            tuple(final_defects(self._defects.found, self._size)),
             self._defects.beyond_cap,
         )
-
-    def _name_open(self, item: OpenPosition) -> None:
-        """Name an entry that the chain refutes: by its signature if that fails, else a range."""
-        position = item.slot.position
-        entry = item.slot.entries[0]
-        claims_signature = entry.verdict not in (Verdict.FOREIGN, Verdict.BAD_SIGNATURE)
-        forged = self._signatures is not None and any(
-            not self._signatures.one(raw.value, raw.sig)[1] for _, raw, _ in item.slot.raws
-        )
-        if claims_signature and forged:
-            self._defects.add(
-                Kind.ALTERED_RAW,
-                position,
-                item.slot.raws[0][0],
-                column="value, sig",
-                got=item.slot.raws[0][2].hex(),
-                detail="the value and its leaf were changed; no signature covers the value",
-            )
-        else:
-            self._defects.add(
-                Kind.REWRITTEN,
-                item.proven,
-                "entries",
-                last=position,
-                got=entry.leaf.hex(),
-                detail=f"the chain breaks at position {position}",
-                exact=item.proven == position,
-            )
-
-    def _name_suspects(self, suspects: Sequence[Suspect]) -> None:
-        """Where hashes were rewritten the value was changed; elsewhere it was the verdict."""
-        ranges = [d for d in self._defects.found if d.kind in (Kind.REWRITTEN, Kind.FORKED)]
-        for position, expected, got in suspects:
-            rewritten = any(d.first <= position <= d.last for d in ranges)
-            self._defects.add(
-                Kind.ALTERED_RAW if rewritten else Kind.ALTERED_VERDICT,
-                position,
-                "evidence" if rewritten else "entries",
-                column="value, sig" if rewritten else "verdict",
-                expected="a value that its signature covers"
-                if rewritten
-                else Verdict(expected).name.lower(),
-                got="" if rewritten else str(got),
-                detail="the value was changed and its hashes rewritten" if rewritten else "",
-            )
-
-    def _final_defects(self) -> list[Defect]:
-        """Order the defects, name swaps and cut tails, and drop ranges that are explained."""
-        named = pair_swaps(self._defects.found)
-        exact = {d.first for d in named if d.kind is Kind.ALTERED_RAW}
-        kept = [
-            replace(d, kind=Kind.TRUNCATED)
-            if d.kind is Kind.MISSING and d.table == "entries" and d.last == self._size - 1
-            else d
-            for d in named
-            if not (d.kind is Kind.REWRITTEN and any(d.first <= at <= d.last for at in exact))
-        ]
-        return sorted(kept, key=lambda d: (d.first, d.last, d.kind))
 
 
 def _leaves(raws: Sequence[RawRow]) -> list[bytes]:

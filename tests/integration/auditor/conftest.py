@@ -1,0 +1,389 @@
+"""A store with real events of two tenants, sealed and loaded into the real endpoint."""
+
+import base64
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import clickhouse_connect
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+import auditspine.sinks.migrations
+from auditspine.auditor.core.trust import LogKey, Trust
+from auditspine.auditor.evidence import EvidenceStore
+from auditspine.auditor.options import Options
+from auditspine.auditor.verify import verify
+from auditspine.embedded.clickhouse.process import ClickHouseProcess
+from auditspine.ledger.batch import SigHeader, batch_leaf, leaf_context, parse_sig, sign_batch
+from auditspine.ledger.errors import FormatError
+from auditspine.ledger.genesis import initial_control_state
+from auditspine.ledger.judge import Judge, Message
+from auditspine.ledger.merkle import Head
+from auditspine.ledger.note import raw_public_key
+from auditspine.ledger.segment import Place, SealingContext, seal
+from auditspine.ledger.verdict import Verdict
+from auditspine.schemas.catalogue import event_types
+from auditspine.schemas.codec import encode
+from auditspine.schemas.parse import parse_json
+from auditspine.sinks.layout import layout
+from auditspine.sinks.reframe import (
+    APPENDED_AT,
+    FLAGS,
+    PLACE_TYPE,
+    POSITION,
+    container_header,
+    reframe,
+)
+
+NOW = 1_790_000_000_000  # milliseconds since 1970
+LOG_KEY = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32)
+OPERATOR = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
+PRODUCER = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
+STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x03" * 32)
+MODEL = {"kind": "model", "name": "credit", "version": "1", "digest": "sha256:" + "ab" * 32}
+
+
+def moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def event(event_type: str, body: dict, tenant: str = "acme", workload: str = "scorer") -> bytes:
+    envelope = {
+        "event_id": "0199a0b0-0000-7000-8000-" + sha256(repr(body).encode()).hexdigest()[:12],
+        "event_type": event_type,
+        "occurred_at": "2026-09-21T13:33:20.000123Z",
+        "tenant": tenant,
+        "domain": "credit",
+        "environment": "test",
+        "actor": {
+            "principal": "svc",
+            "kind": "workload",
+            "roles": ["scoring", "batch"],
+            "name": None,
+            "origin": {"network": "10.0.0.0/8", "address": None},
+        },
+        "workload": {"name": workload, "namespace": "ml", "node": "n1", "version": "1"},
+        "intent": {"trigger": "request", "reason": "test", "justification": None},
+        "correlation": {"run_id": "r-1", "trace_id": None, "causation_id": None},
+        "classification": {
+            "sensitivity": "internal",
+            "regulatory_domains": ["ecoa"],
+            "retention_class": "standard",
+        },
+    }
+    parsed = parse_json({"envelope": envelope, "body": body})
+    return encode(parsed)
+
+
+def prediction(number: int) -> bytes:
+    return event(
+        "prediction.made",
+        {
+            "prediction_id": f"p{number}",
+            "deployment": {**MODEL, "kind": "deployment"},
+            "model": MODEL,
+            "features": [
+                {"name": "income", "number": number / 7, "text": None},
+                {"name": "purpose", "number": None, "text": 'a "quoted" \\ text/é'},
+            ],
+            "score": 1 / (number + 1),
+            "threshold": 0.5 if number % 2 else None,
+            "decision": "approve",
+            "reason_codes": ["high income"],
+            "subject": None,
+            "latency_ms": 1.0,
+        },
+    )
+
+
+def heartbeat(epoch: int, topic: str, last_sequence: int) -> bytes:
+    streams = [{"topic": topic, "partition": 0, "last_sequence": last_sequence}]
+    return event("producer.heartbeat", {"epoch": epoch, "streams": streams})
+
+
+def sign(key, tenant, producer, topic, values, first=1, batch=8) -> list[tuple[bytes, bytes]]:
+    public, pairs = raw_public_key(key), []
+    context = leaf_context(public, tenant, producer, topic, 0)
+    for at in range(0, len(values), batch):
+        part = values[at : at + batch]
+        leaves = [batch_leaf(context, 1, first + at + i, 0, 0, v) for i, v in enumerate(part)]
+        signature, paths = sign_batch(key, leaves)
+        pairs += [
+            (
+                value,
+                SigHeader(
+                    signature,
+                    public,
+                    1,
+                    first + at + i,
+                    0,
+                    0,
+                    len(part),
+                    i,
+                    tenant,
+                    producer,
+                    paths[i],
+                ).encode(),
+            )
+            for i, value in enumerate(part)
+        ]
+    return pairs
+
+
+def control_values() -> list[bytes]:
+    def key(public, producer, tenants, types, purpose):
+        body = {
+            "public_key": base64.b64encode(raw_public_key(public)).decode(),
+            "producer": producer,
+            "tenants": tenants,
+            "event_types": types,
+            "purpose": purpose,
+        }
+        return event("key.registered", body, "-", "operator")
+
+    return [
+        key(OPERATOR, "operator", ["-"], ["*"], "operator"),
+        event("tenant.registered", {"tenant": "acme", "display_name": "Acme"}, "-", "operator"),
+        *(
+            event(
+                "schema.registered",
+                {"schema_id": known.schema_id, "event_type": known.name, "text": known.text},
+                "-",
+                "operator",
+            )
+            for known in event_types().values()
+            if known.stream != "control"
+        ),
+        key(PRODUCER, "scorer", ["acme"], ["prediction.*"], "producer"),
+    ]
+
+
+@dataclass
+class Loaded:
+    """One log in the store."""
+
+    origin: str
+    topic: str
+    size: int = 0
+    head: Head = field(default_factory=Head)
+    notes: list[str] = field(default_factory=list)
+
+
+class World:
+    """Seals events and loads them as the sink does, into a database of its own."""
+
+    def __init__(self, process: ClickHouseProcess) -> None:
+        self.database = "t" + uuid.uuid4().hex[:12]
+        self.client = clickhouse_connect.get_client(
+            host="127.0.0.1",
+            port=process.port,
+            username="admin",
+            password=process.admin_password,
+        )
+        self.client.command(f"CREATE DATABASE {self.database}")
+        self.client.database = self.database
+        for path in sorted(Path(auditspine.sinks.migrations.__path__[0]).glob("*.sql")):
+            for statement in path.read_text().split(";\n"):
+                lines = [line for line in statement.split("\n") if not line.startswith("--")]
+                if "".join(lines).strip():
+                    self.client.command("\n".join(lines))
+        self.control = Loaded("local/c/control/0", "auditspine.control")
+        self.control_state = initial_control_state()
+        self.trust = Trust(
+            self.control.origin,
+            (raw_public_key(OPERATOR),),
+            (LogKey(raw_public_key(LOG_KEY)),),
+        )
+        control = sign(OPERATOR, "-", "operator", self.control.topic, control_values())
+        self.load(self.control, control, is_control=True)
+
+    def load(self, log: Loaded, pairs, *, segment=16, is_control=False, commit=True) -> None:
+        stream = log.topic.rpartition(".")[2]
+        judge = Judge(stream, log.topic, 0)
+        for at in range(0, len(pairs), segment):
+            judged = []
+            control_size = self.control_state.size
+            for i, (value, sig) in enumerate(pairs[at : at + segment]):
+                n = log.size + i
+                entry = judge.rule(
+                    judge.admit(Message(n * 2, NOW + n, value, sig)), self.control_state
+                )
+                judged.append(entry)
+                if is_control:
+                    valid = entry.verdict is Verdict.VALID
+                    decoded = self.control_state.decode(value) if valid else None
+                    self.control_state.apply(n, decoded)
+            context = SealingContext(control_size, 0, NOW + log.size + 1000)
+            sealed, log.head = seal(
+                Place(log.origin, log.topic, 0), log.head, judged, context, LOG_KEY
+            )
+            log.size = log.head.size
+            log.notes.append(sealed.note)
+            self._insert(log, sealed, len(log.notes) - 1, commit=commit)
+
+    def _insert(self, log, segment, offset, *, commit) -> None:
+        entries = list(segment.sealed_entries())
+        self.client.insert(
+            "claims",
+            [[log.topic + ".sealed", 0, offset, offset + 1]],
+            ["topic", "partition", "sealed_first", "sealed_next"],
+        )
+        rows = []
+        for e in entries:
+            try:
+                h = parse_sig(e.sig)
+                claim = [h.public_key, h.tenant, h.producer, h.epoch, h.sequence]
+            except FormatError:
+                claim = [b"", "", "", 0, 0]
+            rows.append(
+                [
+                    log.origin,
+                    e.position,
+                    log.topic,
+                    0,
+                    e.offset,
+                    moment(e.timestamp),
+                    e.leaf,
+                    e.chain,
+                    int(e.verdict),
+                    int(e.flags),
+                    segment.control_size,
+                    *claim,
+                ]
+            )
+        self.client.insert("entries", rows) if rows else None
+        valid: dict[bytes, list] = {}
+        for e in entries:
+            if e.verdict is Verdict.VALID:
+                valid.setdefault(e.value[1:5], []).append(e)
+        for number, group in valid.items():
+            self._insert_valid(
+                log, self.control_state.schemas[int.from_bytes(number, "big")], group
+            )
+        others = [e for e in entries if e.verdict is not Verdict.VALID]
+        if others:
+            self.client.insert(
+                "quarantine",
+                [
+                    [
+                        log.origin,
+                        e.position,
+                        moment(e.timestamp),
+                        int(e.verdict),
+                        e.reason,
+                        e.value,
+                        e.sig,
+                    ]
+                    for e in others
+                ],
+            )
+        self.client.insert(
+            "checkpoints",
+            [
+                [
+                    log.origin,
+                    segment.end,
+                    segment.first,
+                    log.head.root(),
+                    log.head.chain,
+                    segment.control_size,
+                    moment(segment.sealed_at),
+                    offset,
+                    segment.note,
+                ]
+            ],
+        )
+        if commit:
+            self.client.insert(
+                "commits",
+                [
+                    [
+                        log.topic + ".sealed",
+                        0,
+                        log.origin,
+                        segment.first,
+                        segment.end - 1,
+                        log.head.chain,
+                        log.head.root(),
+                        offset + 1,
+                    ]
+                ],
+                [
+                    "topic",
+                    "partition",
+                    "origin",
+                    "first",
+                    "last",
+                    "chain",
+                    "root",
+                    "next_sealed_offset",
+                ],
+            )
+
+    def _insert_valid(self, log, schema, group) -> None:
+        shape = layout(schema.text)
+        columns = "origin, position, appended_at, flags, value, sig"
+        columns += ", " + ", ".join(shape.expressions)
+        select = ", ".join([f"'{log.origin}'", POSITION, APPENDED_AT, FLAGS, "value", "sig"])
+        select += ", " + ", ".join(shape.expressions.values())
+        structure = f"place {PLACE_TYPE}, value String, sig String, event {shape.structure}"
+        quoted = structure.replace("'", "\\'")
+        self.client.raw_insert(
+            f"evidence ({columns}) SELECT {select} FROM input('{quoted}')",
+            insert_block=reframe(container_header(schema.text), group),
+            fmt="Avro",
+        )
+
+    def alter(self, sql: str) -> None:
+        """Change rows behind the product's back."""
+        self.client.command(sql, settings={"mutations_sync": 2})
+
+    def verify(self, **changes):
+        options = {"now_ms": NOW + 10_000_000, **changes}
+        trust = options.pop("trust", self.trust)
+        return verify(EvidenceStore(self.client), trust, Options(**options))
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory) -> Iterator[ClickHouseProcess]:
+    with ClickHouseProcess(tmp_path_factory.mktemp("auditor") / "ch") as process:
+        yield process
+
+
+@pytest.fixture
+def world(clickhouse) -> Iterator[World]:
+    made = World(clickhouse)
+    yield made
+    made.client.command(f"DROP DATABASE {made.database}")
+    made.client.close()
+
+
+@pytest.fixture
+def inference(world) -> Loaded:
+    """A log of 40 predictions, one of them unsigned and one by an unknown key."""
+    log = Loaded("local/c/inference/0", "auditspine.inference")
+    pairs = sign(PRODUCER, "acme", "scorer", log.topic, [prediction(i) for i in range(38)])
+    pairs.insert(10, (prediction(100), b""))
+    pairs.insert(20, sign(STRANGER, "acme", "scorer", log.topic, [prediction(101)])[0])
+    world.load(log, pairs)
+    return log
+
+
+@pytest.fixture
+def tools():
+    """What tests build further logs with."""
+
+    class Tools:
+        Log = Loaded
+        producer = PRODUCER
+        now = NOW
+        heartbeat = staticmethod(heartbeat)
+        prediction = staticmethod(prediction)
+        sign = staticmethod(sign)
+        digest = staticmethod(lambda raw: sha256(raw).hexdigest())
+
+    return Tools

@@ -1,0 +1,261 @@
+"""Rows in the real database, altered by SQL behind the product's back, are named by verify."""
+
+import json
+
+import pytest
+
+from auditspine.auditor.core.defects import Kind
+from auditspine.auditor.report import Outcome, report_to_json
+
+
+def named(report):
+    return {(d.kind, d.first, d.last, d.table, d.column) for d in report.defects}
+
+
+def test_an_untouched_store_is_verified(world, inference):
+    report = world.verify()
+    assert report.defects == ()
+    assert report.not_checked == ()
+    assert report.outcome is Outcome.VERIFIED
+    assert report.basis.verdicts
+    assert report.basis.columns
+    assert report.basis.control_origin == world.control.origin
+    by_topic = {log.topic: log for log in report.logs}
+    assert by_topic[inference.topic].verdicts == {
+        "valid": 38,
+        "bad_signature": 1,
+        "unknown_key": 1,
+    }
+    assert by_topic[inference.topic].proven_size == 40
+    json.dumps(report_to_json(report))
+
+
+def test_without_trust_it_is_self_consistent_only(world, inference):
+    report = world.verify(trust=None)
+    assert report.outcome is Outcome.NOT_AUTHENTICATED
+    assert report.basis.log_keys == ()
+
+
+WHERE = "WHERE origin = 'local/c/inference/0' AND position = 7"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (
+            (
+                f"ALTER TABLE evidence UPDATE value = concat(substring(value, 1, 300), 'x', "
+                f"substring(value, 302)) {WHERE}"
+            ),
+            {(Kind.ALTERED_RAW, 7, 7, "evidence", "value, sig")},
+        ),
+        (
+            f"ALTER TABLE evidence UPDATE body = replace(body, 'approve', 'decline') {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "evidence", "body")},
+        ),
+        (
+            f"ALTER TABLE evidence UPDATE actor_principal = 'nobody' {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "evidence", "actor_principal")},
+        ),
+        (
+            f"ALTER TABLE evidence UPDATE tenant = 'globex' {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "evidence", "tenant")},
+        ),
+        (
+            f"ALTER TABLE evidence UPDATE artifacts = [] {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "evidence", "artifacts")},
+        ),
+        (
+            f"ALTER TABLE evidence UPDATE actor_roles = ['admin'] {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "evidence", "actor_roles")},
+        ),
+        (
+            f"ALTER TABLE evidence UPDATE occurred_at = occurred_at + 1 {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "evidence", "occurred_at")},
+        ),
+        (
+            f"ALTER TABLE evidence UPDATE flags = 4 {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "evidence", "flags")},
+        ),
+        (
+            f"ALTER TABLE entries UPDATE leaf = toFixedString('', 32) {WHERE}",
+            {(Kind.ALTERED_LEAF, 7, 7, "entries", "leaf")},
+        ),
+        (
+            f"ALTER TABLE entries UPDATE chain = toFixedString('', 32) {WHERE}",
+            {(Kind.ALTERED_CHAIN, 7, 7, "entries", "chain")},
+        ),
+        (
+            f"ALTER TABLE entries UPDATE verdict = 'unknown_key' {WHERE}",
+            {
+                (Kind.ALTERED_VERDICT, 7, 7, "entries", "verdict"),
+            },
+        ),
+        (
+            f"ALTER TABLE entries UPDATE producer = 'other' {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "entries", "producer")},
+        ),
+        (
+            f"ALTER TABLE entries UPDATE topic = 'other' {WHERE}",
+            {(Kind.ALTERED_COLUMN, 7, 7, "entries", "topic, partition")},
+        ),
+        (
+            f"ALTER TABLE evidence DELETE {WHERE}",
+            {(Kind.MISSING, 7, 7, "evidence", "")},
+        ),
+        (
+            f"ALTER TABLE entries DELETE {WHERE}",
+            {(Kind.MISSING, 7, 7, "entries", "")},
+        ),
+        (
+            f"INSERT INTO entries SELECT * FROM entries {WHERE}",
+            {(Kind.EXTRA, 7, 7, "entries", "")},
+        ),
+        (
+            (
+                f"INSERT INTO entries SELECT * REPLACE (toUInt64(90) AS position) "
+                f"FROM (SELECT * FROM entries {WHERE})"
+            ),
+            {(Kind.EXTRA, 90, 90, "entries", "")},
+        ),
+        (
+            (
+                "ALTER TABLE quarantine UPDATE verdict = 'foreign' "
+                "WHERE origin = 'local/c/inference/0' AND position = 10"
+            ),
+            {(Kind.ALTERED_COLUMN, 10, 10, "quarantine", "verdict")},
+        ),
+        (
+            "ALTER TABLE quarantine DELETE WHERE origin = 'local/c/inference/0' AND position = 20",
+            {(Kind.MISSING, 20, 20, "quarantine", "")},
+        ),
+        (
+            "ALTER TABLE entries DELETE WHERE origin = 'local/c/inference/0' AND position >= 30",
+            {(Kind.TRUNCATED, 30, 39, "entries", "")},
+        ),
+        (
+            (
+                "ALTER TABLE checkpoints UPDATE root = toFixedString('', 32) "
+                "WHERE origin = 'local/c/inference/0' AND size = 32"
+            ),
+            {(Kind.BAD_CHECKPOINT, 32, 32, "checkpoints", "root")},
+        ),
+        (
+            (
+                "ALTER TABLE checkpoints UPDATE note = replaceOne(note, '32', '33') "
+                "WHERE origin = 'local/c/inference/0' AND size = 32"
+            ),
+            {(Kind.BAD_CHECKPOINT, 32, 32, "checkpoints", "note")},
+        ),
+        (
+            (
+                "ALTER TABLE commits UPDATE root = toFixedString('', 32) "
+                "WHERE origin = 'local/c/inference/0'"
+            ),
+            {(Kind.BAD_COMMIT, 0, 39, "commits", "root")},
+        ),
+        (
+            "ALTER TABLE commits DELETE WHERE origin = 'local/c/inference/0'",
+            {(Kind.MISSING, 0, 31, "commits", "")},
+        ),
+    ],
+)
+def test_a_change_by_sql_is_named(world, inference, sql, expected):
+    world.alter(sql)
+    report = world.verify()
+    assert report.outcome is Outcome.DEFECTS
+    assert named(report) == expected
+    assert {d.origin for d in report.defects} == {inference.origin}
+
+
+def test_two_rows_exchanged_by_sql_are_named(world, inference):
+    swap = "transform(position, [3, 33], [33, 3], position)"
+    for table in ("entries", "evidence"):
+        world.alter(f"CREATE TABLE moved AS {table} ENGINE = MergeTree ORDER BY (origin, position)")
+        where = "WHERE origin = 'local/c/inference/0' AND position IN (3, 33)"
+        world.alter(
+            f"INSERT INTO moved SELECT * REPLACE (toUInt64({swap}) AS position) "
+            f"FROM (SELECT * FROM {table} {where})"
+        )
+        world.alter(f"ALTER TABLE {table} DELETE {where}")
+        world.alter(f"INSERT INTO {table} SELECT * FROM moved")
+        world.alter("DROP TABLE moved SYNC")
+    report = world.verify()
+    assert {(d.kind, d.first) for d in report.defects} >= {
+        (Kind.REORDERED, 3),
+        (Kind.REORDERED, 33),
+    }
+    assert {d.first for d in report.defects} == {3, 33}
+
+
+def test_a_tail_cut_everywhere_shows_against_a_kept_checkpoint(world, inference):
+    where = "WHERE origin = 'local/c/inference/0'"
+    for table in ("entries", "evidence", "quarantine"):
+        world.alter(f"ALTER TABLE {table} DELETE {where} AND position >= 32")
+    world.alter(f"ALTER TABLE checkpoints DELETE {where} AND size > 32")
+    world.alter(
+        f"ALTER TABLE commits UPDATE last = 31, root = (SELECT root FROM checkpoints "
+        f"{where} AND size = 32) {where}"
+    )
+    assert world.verify().outcome is Outcome.VERIFIED
+    report = world.verify(checkpoints=(inference.notes[-1],))
+    assert named(report) == {(Kind.TRUNCATED, 32, 39, "entries", "")}
+
+
+def test_a_log_removed_whole_shows_against_a_kept_checkpoint(world, inference):
+    for table in ("entries", "evidence", "quarantine", "checkpoints", "commits"):
+        world.alter(f"ALTER TABLE {table} DELETE WHERE origin = 'local/c/inference/0'")
+    report = world.verify(checkpoints=(inference.notes[-1],))
+    assert named(report) == {(Kind.TRUNCATED, 0, 39, "entries", "")}
+
+
+def test_an_event_that_a_heartbeat_lists_and_no_log_holds_is_withheld(world, inference, tools):
+    lifecycle = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle")
+    beats = [tools.heartbeat(1, inference.topic, 39)]
+    world.load(lifecycle, tools.sign(tools.producer, "acme", "scorer", lifecycle.topic, beats))
+    assert [d.kind for d in world.verify().defects] == [Kind.WITHHELD]
+
+
+def test_a_heartbeat_newer_than_the_log_is_pending(world, tools):
+    inference = tools.Log("local/c/inference/0", "auditspine.inference")
+    lifecycle = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle", size=0)
+    values = [tools.prediction(i) for i in range(3)]
+    world.load(inference, tools.sign(tools.producer, "acme", "scorer", inference.topic, values))
+    beats = [tools.heartbeat(1, inference.topic, 2)] * 1200
+    beats.append(tools.heartbeat(1, inference.topic, 4))
+    world.load(
+        lifecycle,
+        tools.sign(tools.producer, "acme", "scorer", lifecycle.topic, beats, batch=512),
+        segment=600,
+    )
+    report = world.verify()
+    assert report.outcome is Outcome.VERIFIED
+    assert report.basis.heartbeats_pending == 1
+
+
+def test_rows_of_an_open_claim_are_uncommitted(world, inference, tools):
+    more = tools.sign(
+        tools.producer,
+        "acme",
+        "scorer",
+        inference.topic,
+        [tools.prediction(i) for i in range(50, 53)],
+        first=39,
+    )
+    world.load(inference, more, commit=False)
+    report = world.verify()
+    assert report.outcome is Outcome.VERIFIED
+    assert {log.topic: log.uncommitted for log in report.logs}[inference.topic] == 3
+
+
+def test_another_operator_is_not_trusted(world, inference):
+    other = type(world.trust)(world.trust.control_origin, (bytes(32),), world.trust.log_keys)
+    report = world.verify(trust=other)
+    assert [d.kind for d in report.defects] == [Kind.UNTRUSTED_ROOT]
+
+
+def test_other_log_keys_authenticate_nothing(world, inference):
+    strange = type(world.trust.log_keys[0])(bytes(32))
+    other = type(world.trust)(world.trust.control_origin, world.trust.operator_keys, (strange,))
+    report = world.verify(trust=other)
+    assert {d.kind for d in report.defects} == {Kind.BAD_CHECKPOINT}
