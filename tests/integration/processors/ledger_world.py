@@ -67,7 +67,7 @@ class Backbone:
             future.result(20)
 
     def config(self, **changes) -> LedgerConfig:
-        options = {"session_timeout_ms": 6000, **changes}
+        options = {"session_timeout_ms": 2500, **changes}
         kafka = {"bootstrap.servers": self.servers}
         return LedgerConfig(self.topics, kafka, options.pop("key", LOG_KEY), **options)
 

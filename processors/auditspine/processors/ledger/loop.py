@@ -124,7 +124,8 @@ class LedgerLoop:
             self._logs[at] = log
             each.offset = log.next_offset
         consumer.incremental_assign(partitions)
-        _log.info("took over %s", _names(partitions))
+        if partitions:
+            _log.info("took over %s", _names(partitions))
 
     def _forget(self, partitions: Iterable[TopicPartition]) -> list[AssignedLog]:
         found = (self._logs.pop((each.topic, each.partition), None) for each in partitions)
@@ -234,4 +235,4 @@ def _failed(error: KafkaError, topic: str, partition: int) -> Exception:
 
 
 def _names(partitions: Iterable[TopicPartition]) -> str:
-    return ", ".join(f"{each.topic}[{each.partition}]" for each in partitions) or "nothing"
+    return ", ".join(f"{each.topic}[{each.partition}]" for each in partitions)

@@ -16,7 +16,7 @@ from auditspine.ledger.segment import Place, Segment, decode_segment
 from auditspine.ledger.sequences import ProducerTable
 from auditspine.processors.ledger.errors import RefusedError
 
-_FIRST_STEP = 16  # messages; each further step back is four times as long
+_FIRST_STEP = 16  # messages, more than zombies leave in a row; further steps are longer
 
 
 class SealedTail(Protocol):
@@ -90,20 +90,30 @@ def recover_tail(
 def _search(
     sealed: SealedTail, bounds: tuple[int, int], fold: Callable[[Sequence[bytes]], Tail]
 ) -> Tail:
-    """Fold from the last table from which the rest follows without a gap."""
+    """Fold from the last table from which everything that was read follows.
+
+    A zombie's repeat may carry the last table: what follows it has a gap then, or ends before a
+    segment that stands in front of it. An older table leads further.
+    """
     low, start = bounds
-    step, raws = _FIRST_STEP, list[bytes]()
+    step, raws, size = _FIRST_STEP, list[bytes](), 0
     gap: GapError | None = None
     while start > low:
         begin = max(low, start - step)
         fresh = list(sealed.read(begin, start))
+        segments = [decode_segment(raw) for raw in fresh]
         raws[:0] = fresh
+        size = max([size, *(segment.end for segment in segments)])
         for index in reversed(range(len(fresh))):
-            if decode_segment(raws[index]).producers is not None:
-                try:
-                    return fold(raws[index:])
-                except GapError as exc:  # a zombie's repeat; an older table leads further
-                    gap = exc
+            if segments[index].producers is None:
+                continue
+            try:
+                tail = fold(raws[index:])
+            except GapError as exc:
+                gap = exc
+                continue
+            if tail.head.size == size:
+                return tail
         start, step = begin, step * 4
     raise gap or FormatError(f"no segment from offset {low} on carries a producer table")
 
