@@ -12,8 +12,9 @@ from typing import Any
 from auditspine.auditor.canonical import PATHS, CanonicalEvent, parse_body, same
 from auditspine.auditor.core.defects import Defect, DefectLog, Kind
 from auditspine.auditor.evidence import EvidenceStore, StoredLog
-from auditspine.ledger.control import ControlState, EventSchema
+from auditspine.ledger.control import ControlState
 from auditspine.ledger.errors import FormatError
+from auditspine.ledger.event_schema import EventSchema
 
 _SPECIAL = {
     "event_id": "toString(event_id)",

@@ -6,8 +6,9 @@ from typing import Any
 from auditspine.auditor.core.rows import EntryRow
 from auditspine.auditor.core.withheld import Heartbeat
 from auditspine.ledger.batch import parse_sig
-from auditspine.ledger.control import HEARTBEAT, WIRE_MAGIC, ControlState
+from auditspine.ledger.control import HEARTBEAT, ControlState
 from auditspine.ledger.errors import FormatError
+from auditspine.ledger.event_schema import WIRE_MAGIC
 from auditspine.ledger.genesis import initial_control_state
 from auditspine.ledger.judge import Admitted, Judge, Message, Ruling
 from auditspine.ledger.verdict import Flag, Verdict

@@ -1,79 +1,24 @@
 """What the control log says: tenants, keys with what they may say, schemas, opened logs. Pure.
 
 The state is a fold of the control log's valid entries, so anybody who has the log can say what
-was known at each of its sizes (DESIGN, invariant 2). Events are dicts as :meth:`EventSchema.decode`
-gives them.
+was known at each of its sizes (DESIGN, invariant 2). Events are dicts as
+:meth:`~auditspine.ledger.event_schema.EventSchema.decode` gives them.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from io import BytesIO
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import fastavro
-
 from auditspine.ledger.errors import FormatError, GapError
+from auditspine.ledger.event_schema import WIRE_HEADER, WIRE_MAGIC, EventSchema
 
 PLATFORM_TENANT = "-"
 """The tenant that control events carry; no tenant can be registered under this name."""
 
 HEARTBEAT = "producer.heartbeat"
 """The event type that every registered producer may publish."""
-
-WIRE_MAGIC = 0
-WIRE_HEADER = 5  # bytes: the magic byte and the schema id
-
-
-class EventSchema:
-    """One registered schema: its text, and the decoder that follows from it.
-
-    Attributes:
-        event_type: The event type that it is registered for.
-        stream: The stream that its text says it belongs to; empty when it says none.
-        text: The schema, JSON text.
-        position: Position in the control log; -1 for the schemas that a control log starts with.
-
-    Raises:
-        FormatError: The text is not an Avro schema.
-    """
-
-    __slots__ = ("_parsed", "event_type", "position", "stream", "text")
-
-    def __init__(self, event_type: str, text: str, position: int = -1) -> None:
-        self.event_type = event_type
-        self.text = text
-        self.position = position
-        try:
-            schema = json.loads(text)
-            self._parsed = fastavro.parse_schema(_without_logical_types(schema))
-            self.stream = str(schema.get("stream", ""))
-        except Exception as exc:  # json, fastavro and the text's own shape raise many kinds
-            raise FormatError(
-                f"the schema text of {event_type} is not Avro: {type(exc).__name__}"
-            ) from exc
-
-    def decode(self, value: bytes) -> dict[str, Any]:
-        """Decode a value in the wire format whole; logical types stay what they are stored as.
-
-        Raises:
-            FormatError: The bytes are not this schema's, or bytes are left over.
-        """
-        stream = BytesIO(value)
-        stream.seek(WIRE_HEADER)
-        try:
-            event = fastavro.schemaless_reader(stream, self._parsed, None)
-        except Exception as exc:  # fastavro raises many kinds for corrupt bytes
-            raise FormatError(
-                f"{len(value)} bytes are not {self.event_type}: {type(exc).__name__}"
-            ) from exc
-        if stream.tell() != len(value):
-            raise FormatError(f"{len(value) - stream.tell()} bytes follow the {self.event_type}")
-        if type(event) is not dict:
-            raise FormatError(f"the schema of {self.event_type} is not a record")
-        return event
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,12 +201,3 @@ _FOLDS: Mapping[str, Callable[[ControlState, Mapping[str, Any]], str]] = Mapping
         "log.opened": ControlState._open_log,  # noqa: SLF001
     }
 )
-
-
-def _without_logical_types(schema: Any) -> Any:
-    """Drop logical types: a clock or UUID object per event is slow, and may refuse the bytes."""
-    if isinstance(schema, dict):
-        return {k: _without_logical_types(v) for k, v in schema.items() if k != "logicalType"}
-    if isinstance(schema, list):
-        return [_without_logical_types(item) for item in schema]
-    return schema

@@ -1,6 +1,7 @@
 """The state that every control log starts from: the schemas of its own events, and no key."""
 
-from auditspine.ledger.control import ControlState, EventSchema
+from auditspine.ledger.control import ControlState
+from auditspine.ledger.event_schema import EventSchema
 from auditspine.schemas.catalogue import event_types
 
 _CONTROL = "control"

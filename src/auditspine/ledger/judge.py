@@ -6,18 +6,12 @@ control state as well and changes nothing, so it can be repeated when the contro
 """
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from auditspine.ledger.batch import BatchVerifier, SigHeader, parse_sig
-from auditspine.ledger.control import (
-    PLATFORM_TENANT,
-    WIRE_HEADER,
-    WIRE_MAGIC,
-    ControlState,
-    EventSchema,
-    RegisteredKey,
-)
+from auditspine.ledger.control import PLATFORM_TENANT, ControlState, RegisteredKey
 from auditspine.ledger.errors import FormatError
+from auditspine.ledger.event_schema import WIRE_HEADER, WIRE_MAGIC, Claims, EventSchema
 from auditspine.ledger.segment import Judged
 from auditspine.ledger.sequences import ProducerTable
 from auditspine.ledger.verdict import Flag, Verdict
@@ -69,9 +63,6 @@ class Admitted(NamedTuple):
     flags: Flag
     ruling: Ruling
 
-
-_Claims = tuple[str, str, str, int, EventSchema]
-"""Event type, tenant, workload's name, microseconds since 1970, and the schema."""
 
 _VALID = Ruling(Verdict.VALID)
 _NO_VALUE = Ruling(Verdict.FOREIGN, "the message has no value")
@@ -190,10 +181,10 @@ class Judge:
         self, header: SigHeader, message: Message, control: ControlState
     ) -> tuple[Ruling, bool]:
         """Judge what the value says; also tell whether its clock is far from the broker's."""
-        claims = _claims(message.value, control)
-        if isinstance(claims, Ruling):
-            return claims, False
-        event_type, tenant, workload, occurred_at, schema = claims
+        claimed = _claimed(message.value, control)
+        if isinstance(claimed, Ruling):
+            return claimed, False
+        (_, event_type, occurred_at, tenant, workload), schema = claimed
         ahead = occurred_at - message.timestamp * 1000
         skew = ahead > MAX_AHEAD_US or ahead < -MAX_BEHIND_US
         if tenant != header.tenant:
@@ -208,7 +199,7 @@ class Judge:
         return ruling, skew
 
     def _right(
-        self, key: RegisteredKey | None, producer: str, event_type: Any, schema: EventSchema
+        self, key: RegisteredKey | None, producer: str, event_type: str, schema: EventSchema
     ) -> Ruling:
         """Say whether a key may publish an event type here."""
         if key is None or key.producer != producer:
@@ -241,25 +232,23 @@ class Judge:
         )
 
 
-def _claims(value: bytes, control: ControlState) -> _Claims | Ruling:
-    """Decode a value whole and give what is judged of it, or why that cannot be done."""
+def _claimed(value: bytes, control: ControlState) -> tuple[Claims, EventSchema] | Ruling:
+    """Check a value whole and give what it claims, or why that cannot be done."""
     framed = len(value) >= WIRE_HEADER and value[0] == WIRE_MAGIC
     schema = control.schemas.get(int.from_bytes(value[1:WIRE_HEADER], "big")) if framed else None
     if schema is None:
         return _NO_SCHEMA if framed else _NO_FRAME
     try:
-        envelope = schema.decode(value)["envelope"]
-        event_type, tenant = envelope["event_type"], envelope["tenant"]
-        occurred_at, workload = envelope["occurred_at"], envelope["workload"]["name"]
-        if not 0 <= occurred_at < END_OF_TIME_US:
-            return _BAD_TIME
-        if not _UUID.fullmatch(envelope["event_id"]):
-            return _BAD_EVENT_ID
+        claims = schema.claims(value)
     except FormatError:
         return _NOT_AVRO
-    except (KeyError, TypeError):
+    if claims is None:
         return _NO_ENVELOPE
-    return event_type, tenant, workload, occurred_at, schema
+    if not 0 <= claims.occurred_at < END_OF_TIME_US:
+        return _BAD_TIME
+    if not _UUID.fullmatch(claims.event_id):
+        return _BAD_EVENT_ID
+    return claims, schema
 
 
 def growth_can_change(judged: Judged) -> bool:

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastavro.schema import to_parsing_canonical_form
 
 from auditspine.ledger.batch import SigHeader, batch_leaf, leaf_context, sign_batch
-from auditspine.ledger.control import ControlState, EventSchema
+from auditspine.ledger.control import ControlState
+from auditspine.ledger.event_schema import EventSchema
 from auditspine.schemas.source import event_records, inline
 
 NOW_MS = 1_790_000_000_000

@@ -91,9 +91,7 @@ def test_forgotten_batches_still_verify() -> None:
     batches = [(signed([b"a", b"b"], epoch), [b"a", b"b"]) for epoch in range(1, 6)]
     for _ in range(2):
         for headers, values in batches:
-            assert all(
-                verifier.verify(h, *PLACE, v) for h, v in zip(headers, values, strict=True)
-            )
+            assert all(verifier.verify(h, *PLACE, v) for h, v in zip(headers, values, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditspine.ledger.control import ControlState, EventSchema, OpenedLog
+from auditspine.ledger.control import ControlState, OpenedLog
 from auditspine.ledger.errors import FormatError, GapError
+from auditspine.ledger.event_schema import EventSchema
 
 sys.path.insert(0, str(Path(__file__).parent))
 from control_world import (

@@ -132,6 +132,14 @@ def test_what_does_not_decode_whole_is_undecodable(value, reason) -> None:
     assert (judged.verdict, judged.reason) == (Verdict.UNDECODABLE, reason)
 
 
+def test_bytes_that_only_lenient_readers_take_are_undecodable() -> None:
+    good = encode(prediction())
+    at = good.index(b"svc") + 3  # the actor's kind, an enum of two
+    assert good[at] == 2
+    judged = judge_value(good[:at] + b"\x01" + good[at + 1 :])  # index -1
+    assert judged.reason == "the bytes are not those of the schema"
+
+
 def test_an_event_id_that_is_no_uuid_is_undecodable() -> None:
     good = encode(prediction())
     at = good.index(b"0199a0b0")

@@ -20,8 +20,7 @@ from auditspine.ledger.merkle import (
 
 # Test vectors of the Certificate Transparency reference implementation: data and roots.
 CT_LEAVES = [
-    bytes.fromhex(text)
-    for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657")
+    bytes.fromhex(text) for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657")
 ] + [bytes.fromhex("606162636465666768696a6b6c6d6e6f")]
 CT_ROOTS = [
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",

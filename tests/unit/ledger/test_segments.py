@@ -71,8 +71,9 @@ def test_segment_round_trips(entries: list[Judged]) -> None:
 
 def test_batch_signatures_are_stored_once() -> None:
     one, two = (
-        encode_segment(seal(PLACE, Head(), [entry(n) for n in range(count)],
-                            SealingContext(0, 0, 0), KEY)[0])
+        encode_segment(
+            seal(PLACE, Head(), [entry(n) for n in range(count)], SealingContext(0, 0, 0), KEY)[0]
+        )
         for count in (1, 2)
     )
     assert len(two) - len(one) < 64 + 32
@@ -86,9 +87,7 @@ def test_arbitrary_bytes_are_refused(raw: bytes) -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=6), st.data())
-def test_readers_accept_any_overlap_of_the_same_log(
-    bounds: list[int], data: st.DataObject
-) -> None:
+def test_readers_accept_any_overlap_of_the_same_log(bounds: list[int], data: st.DataObject) -> None:
     """Two ledgers that cut one log differently, interleaved as zombies would."""
     a = segments(sorted(bounds))
     b = segments(sorted({*range(1, 13, data.draw(st.integers(1, 4))), 12}))
@@ -98,9 +97,11 @@ def test_readers_accept_any_overlap_of_the_same_log(
         fits = [i for i, item in enumerate(queue) if item.first <= reader.size]
         accepted = reader.accept(encode_segment(queue.pop(data.draw(st.sampled_from(fits)))))
         seen += [] if accepted is None else [item.position for item in accepted.entries()]
-    assert seen == list(range(12)) == [item.position for item in b[0].sealed_entries()] + seen[
-        b[0].end :
-    ]
+    assert (
+        seen
+        == list(range(12))
+        == [item.position for item in b[0].sealed_entries()] + seen[b[0].end :]
+    )
 
 
 def test_quiet_checkpoints_are_accepted_each_time() -> None:
