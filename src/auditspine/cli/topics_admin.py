@@ -11,6 +11,7 @@ from confluent_kafka.admin import (  # pyright: ignore[reportPrivateImportUsage]
 )
 
 from auditspine.ledger.topics import TOPIC_CONFIG, Topics
+from auditspine.processors.ledger.places import topic_id
 
 _TIMEOUT_S = 15.0
 _LOAD_BEARING = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")
@@ -126,7 +127,9 @@ def _topic_ids(admin: AdminClient, names: list[str]) -> dict[str, str]:
     if not names:
         return {}
     described = admin.describe_topics(TopicCollection(names), request_timeout=_TIMEOUT_S)
-    return {name: str(future.result(_TIMEOUT_S).topic_id) for name, future in described.items()}
+    return {
+        name: topic_id(future.result(_TIMEOUT_S).topic_id) for name, future in described.items()
+    }
 
 
 def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
