@@ -34,12 +34,17 @@ def record(name: str, pid: int, argv: Sequence[str]) -> ProcessRecord:
     """Record a process that runs now.
 
     Raises:
-        ProcessLookupError: There is no such process.
+        ProcessLookupError: There is no such process, not even one that waits to be reaped.
     """
-    ticks = _started_ticks(pid)
-    if ticks is None:
+    found = _stat(pid)
+    if found is None:
         raise ProcessLookupError(f"{name}: no process {pid}")
-    return ProcessRecord(name, pid, ticks, resolved(argv))
+    return ProcessRecord(name, pid, found[1], resolved(argv))
+
+
+def current(name: str) -> ProcessRecord:
+    """Record the calling process."""
+    return record(name, os.getpid(), _command_line(os.getpid()))
 
 
 def resolved(argv: Sequence[str]) -> tuple[str, ...]:
@@ -53,7 +58,8 @@ def is_running(known: ProcessRecord) -> bool:
     Both the start time and the command line must be those recorded. The command line may have
     more before it: the tether's, or a script's interpreter.
     """
-    if _started_ticks(known.pid) != known.started_ticks:
+    found = _stat(known.pid)
+    if found is None or found[0] in "ZX" or found[1] != known.started_ticks:
         return False
     tail = known.argv[1:] or known.argv
     return _command_line(known.pid)[-len(tail) :] == tail
@@ -88,14 +94,14 @@ def kill_group(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         return
 
 
-def _started_ticks(pid: int) -> int | None:
-    """Read the start time of a process that is no zombie. Source: proc_pid_stat(5), field 22."""
+def _stat(pid: int) -> tuple[str, int] | None:
+    """Read a process's state and start time. Source: proc_pid_stat(5), fields 3 and 22."""
     try:
         stat = (_PROC / str(pid) / "stat").read_text("utf-8", "replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    return fields[0], int(fields[19])
 
 
 def _command_line(pid: int) -> tuple[str, ...]:

@@ -21,8 +21,6 @@ class Part:
         argv: Command line.
         env: Variables to add to the supervisor's environment.
         depends_on: Names of parts that must be ready before this one is started.
-        prepare: Called before each start, such as to write configuration; may raise
-            EmbeddedError. The supervisor waits for it.
         ready: Asked a few times a second until true; must answer within about a second, and
             false where it cannot tell.
         ready_timeout_s: A part that is not ready by then is killed and started again.
@@ -34,7 +32,6 @@ class Part:
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
-    prepare: Callable[[], None] | None = None
     ready: Callable[[], bool] = at_once
     ready_timeout_s: float = 60.0
     stop_timeout_s: float = 15.0

@@ -1,7 +1,8 @@
 """Print the pinned list anew: ``python -m auditspine.embedded.pin_artifacts > FILE``.
 
-FILE is ``kafka_artifacts.txt`` in this folder. Run by a maintainer when Kafka's version moves; needs a network. Read the difference before you
-commit it: from then on these digests are what is trusted.
+FILE is ``kafka_artifacts.txt`` in this folder.
+Run by a maintainer when Kafka's version moves; needs a network.
+Read the difference before you commit it: from then on these digests are what is trusted.
 """
 
 import sys

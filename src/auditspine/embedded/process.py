@@ -1,6 +1,7 @@
 """One child process, tethered to this one, with its output in a bounded log."""
 
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ class ChildProcess:
     Attributes:
         log: Where its output goes.
         record: Its identity.
+        pidfd: Readable when it has ended; closed once ``poll`` gave its exit code.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class ChildProcess:
             )
         finally:
             os.close(output)
+        self.pidfd = os.pidfd_open(self._popen.pid)
         self.record: ProcessRecord = identity.record(name, self._popen.pid, argv)
 
     @property
@@ -67,7 +70,9 @@ class ChildProcess:
         """
         if self._popen.returncode is None and self._has_ended():
             identity.kill_group(self.pid)
-        return self._popen.poll()
+            os.close(self.pidfd)
+            self._popen.wait()
+        return self._popen.returncode
 
     def terminate(self) -> None:
         """Ask it to stop (SIGTERM to the process alone: it knows its own children)."""
@@ -81,20 +86,21 @@ class ChildProcess:
 
     def wait(self, timeout_s: float) -> int | None:
         """Await its end; give its exit code, or None when the time is over."""
-        try:
-            self._popen.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-        identity.kill_group(self.pid)
-        return self._popen.returncode
+        code = self.poll()
+        if code is None:
+            poller = select.poll()
+            poller.register(self.pidfd, select.POLLIN)
+            poller.poll(timeout_s * 1000)
+            code = self.poll()
+        return code
 
     def stop(self, timeout_s: float) -> int:
         """Ask it to stop, kill it when the time is over, and give its exit code."""
         self.terminate()
         code = self.wait(timeout_s)
-        if code is None:
+        while code is None:
             self.kill()
-            code = self._popen.wait()
+            code = self.wait(timeout_s=1.0)
         return code
 
     def _has_ended(self) -> bool:
