@@ -6,6 +6,7 @@ from pathlib import Path
 
 DEFAULT_MAX_BYTES = 10 * 1024 * 1024
 _TAIL_BYTES = 16 * 1024
+_JAVA_FRAME = "\tat "
 
 
 class BoundedLog:
@@ -47,7 +48,7 @@ class BoundedLog:
         return True
 
     def tail(self, count: int) -> tuple[str, ...]:
-        """Give the last lines, at most ``count``; none when there is no file."""
+        """Give the last lines, at most ``count``, without the frames of Java stack traces."""
         try:
             with self.path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -55,4 +56,5 @@ class BoundedLog:
                 text = file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ()
-        return tuple(line for line in text.splitlines() if line.strip())[-count:]
+        lines = (line for line in text.splitlines() if line.strip())
+        return tuple(line for line in lines if not line.startswith(_JAVA_FRAME))[-count:]

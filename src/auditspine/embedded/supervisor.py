@@ -162,7 +162,7 @@ class Supervisor:
                 _LOG.info("%s is ready", slot.part.name)
             elif time.monotonic() - slot.progress.since > slot.part.ready_timeout_s:
                 process.stop(timeout_s=0.0)
-                self._died(slot, None, f"not ready in {slot.part.ready_timeout_s:.0f} s")
+                self._died(slot, None, f"not ready in {slot.part.ready_timeout_s:g} s")
         elif code is not None:
             self._died(slot, code, describe_exit(code))
 

@@ -29,8 +29,8 @@ def test_log_over_its_bound_is_moved_aside_and_its_writer_goes_on(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["part.log", "part.log.1"]
 
 
-def test_tail_gives_the_last_lines_that_are_not_empty(tmp_path):
+def test_tail_gives_the_last_lines_that_say_something(tmp_path):
     log = BoundedLog(tmp_path / "part.log")
     assert log.tail(2) == ()
-    append(log, b"one\ntwo\n\nthree \xff\n")
+    append(log, b"one\ntwo\n\nthree \xff\n\tat kafka.Kafka.main(Kafka.scala)\n")
     assert log.tail(2) == ("two", "three \ufffd")
