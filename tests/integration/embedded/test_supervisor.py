@@ -138,7 +138,7 @@ def test_part_that_never_becomes_ready_is_killed_and_said_so(tmp_path):
     pauses = (sys.executable, "-c", "import signal; signal.pause()")
     mute = Part("mute", pauses, ready=lambda: False, ready_timeout_s=0.1)
     supervisor = Supervisor([mute], tmp_path / "logs", backoff=QUICK)
-    with pytest.raises(StartError, match="mute: not ready in 0.1 s"), supervisor.running():
+    with pytest.raises(StartError, match=r"mute: not ready in 0.1 s"), supervisor.running():
         pytest.fail("it must not become ready")
 
 
