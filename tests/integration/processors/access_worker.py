@@ -10,23 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-import faust
-
 from auditspine.ledger.topics import Topics
 from auditspine.processors.access.app import access_parts, make_access_app
+from auditspine.processors.hosting import run_worker
 from auditspine.processors.projection.app import ProjectionConfig
-
-
-class JsonDecoder:
-    """Events as JSON; the codec has its own tests."""
-
-    def event_type(self, value):
-        return "artifact.accessed"
-
-    def decode(self, value):
-        event = json.loads(value)
-        event["body"]["artifact"]["digest"] = bytes.fromhex(event["body"]["artifact"]["digest"])
-        return event
+from auditspine.schemas.catalogue import schema_texts
+from auditspine.schemas.codec import Decoder
 
 
 class RecordingStore:
@@ -55,16 +44,12 @@ def main():
         Topics(given["prefix"], given["partitions"]), given["bootstrap_servers"], given["kafka"]
     )
     parts = access_parts(
-        JsonDecoder(),
+        Decoder(schema_texts()),
         RecordingStore(given["rows"], given["delay_s"]),
         (bytes.fromhex(given["public_key"]),),
         Path(given["state_dir"]),
     )
-    app = make_access_app(config, parts)
-    worker = faust.Worker(
-        app, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True
-    )
-    worker.execute_from_commandline()
+    run_worker([make_access_app(config, parts)])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from typing import Any
 from uuid import UUID
 
@@ -20,24 +19,25 @@ from auditspine.processors.access.fold import AccessProjection
 from auditspine.processors.projection.errors import SegmentRefused
 from auditspine.processors.projection.findings import FINDINGS, Source, derived_id
 from auditspine.processors.projection.follower import Follower, Parts, SealedMessage
+from auditspine.schemas.catalogue import schema_texts
+from auditspine.schemas.codec import Decoder, encode
+from auditspine.schemas.models import (
+    Actor,
+    ArtifactAccessed,
+    ArtifactAccessedBody,
+    ArtifactRef,
+    Envelope,
+    Intent,
+    Origin,
+    ProducerHeartbeat,
+    ProducerHeartbeatBody,
+    Workload,
+)
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(31) + b"\1")
 PUBLIC = KEY.public_key().public_bytes_raw()
 PLACE = Place("local/c/t/0", "t.access", 0)
 PURE = settings(max_examples=60, deadline=None)
-
-
-class JsonDecoder:
-    """Events as JSON, so that the fold is tested apart from the codec."""
-
-    def event_type(self, value: bytes) -> str:
-        return json.loads(value)["envelope"]["event_type"]
-
-    def decode(self, value: bytes) -> dict[str, Any]:
-        event = json.loads(value)
-        artifact = event["body"]["artifact"]
-        artifact["digest"] = bytes.fromhex(artifact["digest"])
-        return event
 
 
 class LatestRows:
@@ -62,40 +62,47 @@ class LatestRows:
         return [row for key, row in self.rows.items() if key[0] == table]
 
 
+def envelope(number: int, **it: Any) -> Envelope:
+    return Envelope(
+        event_id=f"01900000-0000-7000-8000-{number:012x}",
+        tenant=it["tenant"],
+        domain="credit",
+        environment="test",
+        actor=Actor(
+            principal=it["principal"], kind="workload", origin=Origin(network=it["network"])
+        ),
+        workload=Workload(name=it["workload"], namespace="ml"),
+        intent=Intent(trigger="test", reason="test"),
+    )
+
+
+USUAL = {
+    "tenant": "acme",
+    "workload": "trainer",
+    "principal": "svc",
+    "network": "vpc-1",
+    "operation": "read",
+    "permitted": True,
+    "content": "v1",
+}
+
+
 def accessed(number: int, **changed: Any) -> bytes:
     """An artifact.accessed event; ``changed`` names what differs from the usual."""
-    it = {
-        "event_type": "artifact.accessed",
-        "tenant": "acme",
-        "workload": "trainer",
-        "principal": "svc",
-        "network": "vpc-1",
-        "operation": "read",
-        "permitted": True,
-        "content": "v1",
-        **changed,
-    }
-    return json.dumps(
-        {
-            "envelope": {
-                "event_id": str(UUID(int=number + 1)),
-                "event_type": it["event_type"],
-                "tenant": it["tenant"],
-                "workload": {"name": it["workload"], "namespace": "ml"},
-                "actor": {"principal": it["principal"], "origin": {"network": it["network"]}},
-            },
-            "body": {
-                "artifact": {
-                    "kind": "dataset",
-                    "name": "loans",
-                    "version": "1",
-                    "digest": hashlib.sha256(it["content"].encode()).hexdigest(),
-                },
-                "operation": it["operation"],
-                "permitted": it["permitted"],
-            },
-        }
-    ).encode()
+    it = {**USUAL, **changed}
+    digest = hashlib.sha256(it["content"].encode()).digest()
+    body = ArtifactAccessedBody(
+        artifact=ArtifactRef(kind="dataset", name="loans", version="1", digest=digest),
+        operation=it["operation"],
+        purpose="test",
+        permitted=it["permitted"],
+    )
+    return encode(ArtifactAccessed(envelope=envelope(number, **it), body=body))
+
+
+def heartbeat() -> bytes:
+    body = ProducerHeartbeatBody(epoch=1, streams=())
+    return encode(ProducerHeartbeat(envelope=envelope(9, **USUAL), body=body))
 
 
 def judged(values, verdict=Verdict.VALID, flags=Flag.NONE) -> list[Judged]:
@@ -114,7 +121,7 @@ def sealed(entries: list[Judged], cuts=()) -> list[bytes]:
 
 
 def parts(path, store) -> Parts:
-    return Parts(AccessProjection(), JsonDecoder(), store, (PUBLIC,), path)
+    return Parts(AccessProjection(), Decoder(schema_texts()), store, (PUBLIC,), path)
 
 
 def follow(path, segments, batch=1, store=None) -> tuple[LatestRows, dict[bytes, bytes]]:
@@ -187,7 +194,7 @@ def test_only_valid_entries_that_are_no_duplicates_count(tmp_path):
         *judged([b"not an event"], Verdict.UNDECODABLE),
         *judged([accessed(2)], flags=Flag.DUPLICATE),
         *judged([accessed(3)], flags=Flag.GAP),
-        *judged([accessed(4, event_type="producer.heartbeat")]),
+        *judged([heartbeat()]),
     ]
     rows, _ = follow(tmp_path, sealed(entries))
     assert [edge["first_position"] for edge in rows.of("access_edges")] == [3]
@@ -214,7 +221,7 @@ def test_a_fork_stops_the_worker(tmp_path):
 
 
 def test_a_signature_of_an_unknown_log_key_stops_the_worker(tmp_path):
-    unknown = Parts(AccessProjection(), JsonDecoder(), None, (bytes(32),), tmp_path)
+    unknown = Parts(AccessProjection(), Decoder(schema_texts()), None, (bytes(32),), tmp_path)
     follower = Follower(unknown, "t.access.sealed", 0)
     with pytest.raises(SegmentRefused, match=r"offset 0: .*(signature|key)"):
         follower.step([SealedMessage(0, sealed(judged([accessed(0)]))[0])])

@@ -10,11 +10,12 @@ from auditspine.processors.projection.app import (
     make_projection_app,
 )
 from auditspine.processors.projection.follower import Parts
-from auditspine.processors.projection.port import EventDecoder, ProjectionStore
+from auditspine.processors.projection.port import ProjectionStore
+from auditspine.schemas.codec import Decoder
 
 
 def access_parts(
-    decoder: EventDecoder,
+    decoder: Decoder,
     store: ProjectionStore | None,
     public_keys: Sequence[bytes],
     state_dir: Path,
@@ -22,7 +23,7 @@ def access_parts(
     """Put the access projection together with its ports.
 
     Args:
-        decoder: Decodes valid events.
+        decoder: Decodes valid events: it must know the schemas of the control log.
         store: Where rows go; ``None`` computes without writing.
         public_keys: Log keys that are trusted, 32 bytes each.
         state_dir: Folder of the states of all projections.

@@ -124,7 +124,7 @@ def touch_of(event: SealedEvent) -> Touch:
         actor["principal"],
         actor["origin"]["network"],
         body["operation"],
-        body["permitted"],
+        body.get("permitted", True),  # a schema without it reports what happened
     )
 
 

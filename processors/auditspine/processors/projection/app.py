@@ -7,7 +7,7 @@ The worker resumes where its own state ends; what it commits serves lag metrics 
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -211,7 +211,8 @@ def _add_agent(app: ProjectionApp, topics: Topics) -> None:
 
     async def follow(stream: StreamT[Any]) -> None:
         segments = cast("Stream[bytes]", stream).noack()
-        async for event in segments.events():
+        events = cast("AsyncIterable[EventT[Any]]", segments.events())  # declared as a coroutine
+        async for event in events:
             await stepper.put(segments, event)
 
     app.agent(sealed, name="follow", supervisor_strategy=CrashingSupervisor)(follow)

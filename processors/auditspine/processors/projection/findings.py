@@ -111,7 +111,7 @@ def finding_row(source: Source, event: SealedEvent, ordinal: int, finding: Findi
         event.origin,
         event.position,
         ordinal,
-        event.event_id,
+        UUID(event.envelope["event_id"]),
         event.appended_at,
         finding.subject,
         artifact.kind,

@@ -9,20 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID
 
 from auditspine.ledger.errors import FormatError, IntegrityError
 from auditspine.ledger.reader import Accepted, SegmentReader
 from auditspine.ledger.segment import Entry
 from auditspine.ledger.verdict import Flag, Verdict
 from auditspine.processors.projection.errors import SegmentRefused, StateMoved
-from auditspine.processors.projection.port import (
-    EventDecoder,
-    Projection,
-    ProjectionStore,
-    SealedEvent,
-)
+from auditspine.processors.projection.port import Projection, ProjectionStore, SealedEvent
 from auditspine.processors.projection.state import Position, StateFile
+from auditspine.schemas.codec import DecodedEvent, Decoder
+from auditspine.schemas.errors import UndecodableError
 
 _log = logging.getLogger(__name__)
 
@@ -45,14 +41,14 @@ class Parts:
 
     Attributes:
         projection: The fold.
-        decoder: Decodes valid events.
+        decoder: Decodes valid events: it must know the schemas of the control log.
         store: Where rows go; ``None`` computes without writing.
         public_keys: Log keys that are trusted, 32 bytes each.
         state_dir: Folder of the states of all projections.
     """
 
     projection: Projection
-    decoder: EventDecoder
+    decoder: Decoder
     store: ProjectionStore | None
     public_keys: Sequence[bytes]
     state_dir: Path
@@ -148,36 +144,29 @@ class Follower:
     def _events(self, offset: int, accepted: Accepted | None) -> Iterator[SealedEvent]:
         if accepted is None:
             return
+        wanted = self._parts.projection.event_types
         for entry in accepted.entries():
             if entry.verdict is Verdict.VALID and not entry.flags & Flag.DUPLICATE:
-                try:
-                    event = self._decode(accepted.segment.origin, entry)
-                except Exception as exc:  # whatever the decoder raises, the worker must stop
-                    detail = (
-                        f"the valid event at position {entry.position} cannot be decoded here "
-                        f"({type(exc).__name__}: {exc}); is this worker older than its schema?"
+                event = self._decode(offset, entry)
+                if event.event_type in wanted:
+                    yield SealedEvent(
+                        accepted.segment.origin,
+                        entry.position,
+                        entry.timestamp,
+                        event.event_type,
+                        event.envelope,
+                        event.body,
                     )
-                    raise self._refused(offset, detail) from exc
-                if event is not None:
-                    yield event
 
-    def _decode(self, origin: str, entry: Entry) -> SealedEvent | None:
-        decoder = self._parts.decoder
-        event_type = decoder.event_type(entry.value)
-        if event_type not in self._parts.projection.event_types:
-            return None
-        event = decoder.decode(entry.value)
-        envelope = event["envelope"]
-        event_id = envelope["event_id"]
-        return SealedEvent(
-            origin,
-            entry.position,
-            entry.timestamp,
-            event_type,
-            event_id if isinstance(event_id, UUID) else UUID(event_id),
-            envelope,
-            event["body"],
-        )
+    def _decode(self, offset: int, entry: Entry) -> DecodedEvent:
+        try:
+            return self._parts.decoder.decode(entry.value)
+        except UndecodableError as exc:
+            detail = (
+                f"the valid event at position {entry.position} cannot be decoded here: {exc}; "
+                "restart the worker, so that it reads the control log's schemas anew"
+            )
+            raise self._refused(offset, detail) from exc
 
     def _refused(self, offset: int, detail: str) -> SegmentRefused:
         return SegmentRefused(self._topic, self._partition, offset, detail)

@@ -7,7 +7,6 @@ A projection is a pure fold over the valid events of one log. The base
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
-from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +18,14 @@ class SealedEvent:
         position: Position in that log.
         appended_at: The broker's LogAppendTime, milliseconds since 1970.
         event_type: For example ``artifact.accessed``.
-        event_id: The producer's id of the event.
-        envelope: Decoded envelope.
-        body: Decoded body.
+        envelope: Decoded envelope; the ledger judged it, so it has every field.
+        body: Decoded body, under the schema that its producer wrote it with.
     """
 
     origin: str
     position: int
     appended_at: int
     event_type: str
-    event_id: UUID
     envelope: Mapping[str, Any]
     body: Mapping[str, Any]
 
@@ -74,7 +71,7 @@ class Projection(Protocol):
         logic_version: Raised with every change of what the fold computes; a new version
             starts from an empty state, hence replays its logs.
         streams: Streams that it reads; each partition of each is folded for itself.
-        event_types: Types that it wants; other events are not decoded.
+        event_types: Types that it wants.
     """
 
     name: str
@@ -93,6 +90,7 @@ class Projection(Protocol):
             The changed rows. Cutting the same events elsewhere may give other rows in
             between, but the same last row for each key.
         """
+        ...
 
 
 class ProjectionStore(Protocol):
@@ -103,22 +101,4 @@ class ProjectionStore(Protocol):
 
         Raises:
             Exception: They may not have been written; the worker stops.
-        """
-
-
-class EventDecoder(Protocol):
-    """Decodes the Kafka value of a valid entry."""
-
-    def event_type(self, value: bytes) -> str:
-        """Give the event's type, from its schema id.
-
-        Raises:
-            Exception: The schema is not known here.
-        """
-
-    def decode(self, value: bytes) -> Mapping[str, Any]:
-        """Give the event as ``{"envelope": {...}, "body": {...}}``.
-
-        Raises:
-            Exception: The schema is not known here, or the bytes are not that schema's.
         """
