@@ -1,7 +1,8 @@
 """An access worker for tests: the product's Faust app with a store that records to a file.
 
 Run as ``python access_worker.py '<json>'`` with bootstrap_servers, prefix, partitions, kafka,
-state_dir, public_key and rows (the file).
+state_dir, public_key, rows (the file), delay_s, and clickhouse (arguments of its client) when
+rows shall go there instead.
 """
 
 import json
@@ -9,6 +10,8 @@ import logging
 import sys
 import time
 from pathlib import Path
+
+import clickhouse_connect
 
 from auditspine.ledger.topics import Topics
 from auditspine.processors.access.app import access_parts, make_access_app
@@ -33,6 +36,16 @@ class RecordingStore:
         self.file.write("".join(line + "\n" for line in lines).encode())
 
 
+class ClickHouseStore:
+    """Inserts rows, with nothing between the processor and the database."""
+
+    def __init__(self, arguments):
+        self.client = clickhouse_connect.get_client(**arguments)
+
+    def write(self, table, columns, rows):
+        self.client.insert(table, rows, column_names=columns)
+
+
 def text(value):
     return value.hex() if isinstance(value, bytes) else str(value)
 
@@ -43,9 +56,15 @@ def main():
     config = ProjectionConfig(
         Topics(given["prefix"], given["partitions"]), given["bootstrap_servers"], given["kafka"]
     )
+    clickhouse = given["clickhouse"]
+    store = (
+        ClickHouseStore(clickhouse)
+        if clickhouse
+        else RecordingStore(given["rows"], given["delay_s"])
+    )
     parts = access_parts(
         Decoder(schema_texts()),
-        RecordingStore(given["rows"], given["delay_s"]),
+        store,
         (bytes.fromhex(given["public_key"]),),
         Path(given["state_dir"]),
     )

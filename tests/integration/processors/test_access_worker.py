@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 
+import clickhouse_connect
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from auditspine.embedded.clickhouse.process import ClickHouseProcess
 from auditspine.ledger.merkle import Head
 from auditspine.ledger.segment import Judged, Place, SealingContext, encode_segment, seal
 from auditspine.ledger.topics import TOPIC_CONFIG, Topics
@@ -169,6 +172,7 @@ class Workers:
         self.state_dir = folder / "state"
         self.rows = folder / "rows.jsonl"
         self.running: list[subprocess.Popen] = []
+        self.clickhouse: dict | None = None
         self.config = ProjectionConfig(log.topics, log.bootstrap_servers)
         self.parts = access_parts(Decoder(schema_texts()), None, (PUBLIC,), self.state_dir)
 
@@ -182,6 +186,7 @@ class Workers:
             "public_key": PUBLIC.hex(),
             "rows": str(self.rows),
             "delay_s": delay_s,
+            "clickhouse": self.clickhouse,
         }
         with (self.folder / "worker.log").open("ab") as output:
             worker = subprocess.Popen(
@@ -307,6 +312,28 @@ def workers(log, tmp_path):
         worker.wait(20)
 
 
+@pytest.fixture
+def clickhouse(tmp_path):
+    """Give the client's arguments for a real endpoint with the sinks' own tables."""
+    with ClickHouseProcess(tmp_path / "clickhouse") as endpoint:
+        arguments = {
+            "host": "127.0.0.1",
+            "port": endpoint.port,
+            "username": endpoint.admin,
+            "password": endpoint.admin_password,
+        }
+        client = clickhouse_connect.get_client(**arguments)
+        client.command("CREATE DATABASE auditspine")
+        client.close()
+        arguments["database"] = "auditspine"
+        client = clickhouse_connect.get_client(**arguments)
+        ddl = (files("auditspine.sinks") / "migrations" / "0002_projections.sql").read_text()
+        for statement in filter(str.strip, ddl.split(";\n")):
+            client.command(statement)
+        client.close()
+        yield arguments
+
+
 def committed(log: Log, group: str) -> list[int]:
     consumer = Consumer({"bootstrap.servers": log.bootstrap_servers, "group.id": group})
     found = consumer.committed([TopicPartition(log.topic, p) for p in range(PARTITIONS)], 20)
@@ -418,6 +445,36 @@ def test_committed_offsets_ahead_of_the_state_skip_nothing(log, workers):
     log.write(10)
     workers.await_end()
     workers.check()
+
+
+def test_clickhouse_holds_the_fold_after_kills_and_a_rebuild(log, workers, clickhouse):
+    workers.clickhouse = clickhouse
+    log.write(100)
+    worker = workers.start()
+    workers.await_position(lambda found: sum(at.size for at in found) > 0)
+    workers.kill(worker)
+    log.write(30)
+    worker = workers.start()
+    workers.await_end()
+    workers.kill(worker)
+    shutil.rmtree(workers.state_dir)
+    workers.start()
+    workers.await_end()
+    client = clickhouse_connect.get_client(**clickhouse)
+    found = client.query(
+        "SELECT origin, tenant, lower(hex(artifact_digest)), workload_name, principal, network, "
+        "operation, count, version = last_position, toUnixTimestamp64Milli(first_at) - 1000 "
+        "= first_position FROM access_edges FINAL"
+    ).result_rows
+    assert {row[:7]: row[7] for row in found} == log.edges()
+    assert {row[8:] for row in found} == {(1, 1)}
+    findings = client.query(
+        "SELECT origin, tenant, subject, lower(hex(artifact_digest)), position "
+        "FROM findings FINAL WHERE kind = 'first_access' AND severity = 'info'"
+    ).result_rows
+    assert {row[:4]: row[4] for row in findings} == log.firsts()
+    assert len(findings) == len(log.firsts())
+    client.close()
 
 
 def test_a_fork_ends_the_worker_with_its_place(log, workers):

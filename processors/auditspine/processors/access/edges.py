@@ -31,6 +31,7 @@ EDGES = Table(
     ),
 )
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _TALLY = struct.Struct(">QqQqQ")
 
 
@@ -150,4 +151,4 @@ def edge_row(origin: str, touch: Touch, tally: Tally) -> Row:
 
 
 def _json(values: list[object]) -> bytes:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(values).encode()
