@@ -4,7 +4,6 @@ import difflib
 from dataclasses import dataclass
 from functools import cache
 
-from auditspine.schemas.base import Body
 from auditspine.schemas.canonical import schema_id, schema_text
 from auditspine.schemas.errors import InvalidEventError
 from auditspine.schemas.models import EVENTS, Event
@@ -60,19 +59,9 @@ def by_schema_id() -> dict[int, EventType]:
     return {known.schema_id: known for known in event_types().values()}
 
 
-def event_of(body: type[Body]) -> type[Event]:
-    """Give the event class that carries a body class."""
-    return _by_body()[body]
-
-
 def schema_texts() -> dict[int, str]:
     """Give the schema texts by derived id, as a decoder takes them."""
     return {known.schema_id: known.text for known in event_types().values()}
-
-
-@cache
-def _by_body() -> dict[object, type[Event]]:
-    return {model.model_fields["body"].annotation: model for model in EVENTS}
 
 
 def _event_type(model: type[Event]) -> EventType:

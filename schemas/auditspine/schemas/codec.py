@@ -38,6 +38,8 @@ def encode(event: Event, schema_id: int | None = None) -> bytes:
         InvalidEventError: The event was built around its validation.
     """
     known = type_of(event)
+    if event.envelope.event_type != known.name:
+        raise InvalidEventError(f"envelope.event_type: expected {known.name}, got another type")
     try:
         body = WRITERS[type(event)](event)
     except (AttributeError, KeyError, TypeError, ValueError, struct.error) as exc:

@@ -25,6 +25,8 @@ MAX_TOKEN = 128  # characters; also the limit of a name in the sig header, with 
 MAX_NAME = 256  # characters
 MAX_TEXT = 16_384  # characters
 MAX_DOCUMENT = 262_144  # characters
+FIRST_YEAR = 1970  # times lie between these years: what the ledger and ClickHouse take
+LAST_YEAR = 2299
 _INT_MAX = 2**31 - 1
 _LONG_MAX = 2**63 - 1
 _VISIBLE = r"^[\x21-\x7e]*$"
@@ -105,6 +107,8 @@ def _iso(value: object) -> object:
 
 
 def _in_utc(moment: datetime) -> datetime:
+    if not FIRST_YEAR < moment.year < LAST_YEAR:  # so that no time zone leads out of the range
+        raise ValueError(f"expected a time after {FIRST_YEAR} and before {LAST_YEAR}, got another")
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
@@ -167,7 +171,10 @@ FORMATS: dict[tuple[str, str], Format] = {
     ("int", "count"): Format("IntCount", "32-bit integer, not negative"),
     ("long", ""): Format("Long", "64-bit integer"),
     ("long", "count"): Format("Count", "64-bit integer, not negative"),
-    ("long", "timestamp-micros"): Format("Timestamp", "ISO 8601 with a time zone, microseconds"),
+    ("long", "timestamp-micros"): Format(
+        "Timestamp",
+        f"ISO 8601 with a time zone, microseconds, after {FIRST_YEAR} and before {LAST_YEAR}",
+    ),
     ("double", ""): Format("Double", "finite number"),
     ("double", "non_negative"): Format("NonNegative", "finite number, not negative"),
     ("double", "ratio"): Format("Ratio", "number from 0 to 1"),

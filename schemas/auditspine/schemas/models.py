@@ -213,8 +213,8 @@ class ArtifactRef(Record, frozen=True):
     """One exact artifact. The digest identifies it; the names are for people.
 
     Attributes:
-        kind: What it is: dataset, snapshot, labels, feature, environment, model, evaluation,
-            deployment …
+        kind: What it is, e.g. dataset, snapshot, labels, feature, environment, model, evaluation,
+            deployment.
         name: Its name in the system that keeps it.
         version: Its version there.
         digest: SHA-256 of its content.

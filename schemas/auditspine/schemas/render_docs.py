@@ -38,9 +38,9 @@ def _formats() -> str:
         for (avro, name), form in FORMATS.items()
     )
     return "".join(rows) + (
-        "\nA field with a default may be left out of the JSON form, and so may one that is supplied "
-        "by the SDK.\nA missing value is null: NaN and infinity are refused, and so is every field "
-        "that a schema does not have.\n"
+        "\nA field with a default may be left out of the JSON form, and so may one that is "
+        "supplied by the SDK.\nA missing value is null: NaN and infinity are refused, and so is "
+        "every field that a schema does not have.\n"
     )
 
 
