@@ -111,6 +111,9 @@ class DecodedEvent(NamedTuple):
 class Decoder:
     """Reads wire values under the schemas that it was given, and no others.
 
+    It reads what the ledger judged valid. By itself it is as lenient as fastavro, which takes
+    a negative enum or union index and a boolean other than 0 and 1; the ledger does not.
+
     Args:
         schemas: Schema texts by id: of the control log, or :func:`catalogue.schema_texts`.
     """

@@ -47,8 +47,8 @@ def registry_ids(url: str, properties: Mapping[str, Any] | None = None) -> dict[
         client = SchemaRegistryClient({"url": url, **(properties or {})})
         for known in event_types().values():
             subject = known.model.schema_name
-            ids[known.name] = client.register_schema(subject, Schema(known.text, "AVRO"))
             client.set_config(subject, config)
+            ids[known.name] = client.register_schema(subject, Schema(known.text, "AVRO"))
     except Exception as exc:  # its HTTP client's errors are of many kinds
         name = type(exc).__name__
         raise RegistryError(f"the schema registry did not take {subject}: {name}") from exc
