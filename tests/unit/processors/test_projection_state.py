@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -92,6 +93,18 @@ def test_a_lock_held_by_a_stopped_process_is_a_clear_error(path, monkeypatch):
         state.commit(AT_0, AT_1, {})
     stopped.execute("ROLLBACK")
     state.commit(AT_0, AT_1, {})
+
+
+def test_many_can_open_a_new_state_at_once(tmp_path):
+    def open_and_read(number: int) -> Position:
+        state = StateFile(tmp_path / f"{number // 8}.sqlite3")
+        try:
+            return state.position()
+        finally:
+            state.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(open_and_read, range(8 * 40))) == {AT_0}
 
 
 def test_a_file_that_is_no_state_is_a_clear_error(path):

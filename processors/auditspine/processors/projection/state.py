@@ -6,6 +6,7 @@ believes it owns the partition finds the position moved and is refused.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from auditspine.processors.projection.errors import StateError, StateMoved
 
 _FORMAT = 1
 _BUSY_TIMEOUT_S = 10.0  # a stopped worker may hold the write lock; then we give up and restart
+_OPEN_AGAIN_S = 0.01
 _DDL = """
 CREATE TABLE IF NOT EXISTS position (
     id INTEGER PRIMARY KEY CHECK (id = 0),
@@ -81,8 +83,10 @@ class StateFile:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = _open(path)
-        except sqlite3.Error as exc:
+            self._connection = _open_patiently(path)
+        except sqlite3.OperationalError as exc:
+            raise StateError(f"{path} cannot be opened: {exc}") from exc
+        except sqlite3.DatabaseError as exc:
             raise StateError(
                 f"{path} cannot be opened as a projection's state ({exc}): "
                 "move it away, and it is rebuilt from the sealed log"
@@ -175,6 +179,21 @@ class StateFile:
         self._connection.execute(
             "UPDATE position SET origin = ?, size = ?, chain = ?, next_offset = ?", position
         )
+
+
+def _open_patiently(path: Path) -> sqlite3.Connection:
+    """Open the file; wait for another process that opens or closes it at the same moment.
+
+    SQLite's own timeout does not cover the switch to the write-ahead log.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            return _open(path)
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_OPEN_AGAIN_S)
 
 
 def _open(path: Path) -> sqlite3.Connection:
