@@ -42,9 +42,7 @@ _PRIMITIVES = {
     "string": "String",
 }
 _ARTIFACT = "auditspine.ArtifactRef"
-_ARTIFACT_TYPE = (
-    "Array(Tuple(kind String, name String, version String, digest FixedString(32)))"
-)
+_ARTIFACT_TYPE = "Array(Tuple(kind String, name String, version String, digest FixedString(32)))"
 _TEXT_COLUMNS: Mapping[str, str] = {
     "tenant": "tenant",
     "event_type": "event_type",

@@ -195,6 +195,8 @@ def _is_gateway(line: str) -> bool:
 
 
 def _settings(token: str) -> dict[str, str]:
-    return {**_INSERT_SETTINGS, "insert_deduplication_token": token} if token else dict(
-        _INSERT_SETTINGS
+    return (
+        {**_INSERT_SETTINGS, "insert_deduplication_token": token}
+        if token
+        else dict(_INSERT_SETTINGS)
     )

@@ -54,9 +54,7 @@ class Settings(BaseSettings):
         str | None, Field(description="ClickHouse to use; the embedded one when not given.")
     ] = None
     clickhouse_user: Annotated[str, Field(description="ClickHouse account.")] = "admin"
-    clickhouse_password: Annotated[
-        SecretStr, Field(description="Its password.")
-    ] = SecretStr("")
+    clickhouse_password: Annotated[SecretStr, Field(description="Its password.")] = SecretStr("")
     clickhouse_database: Annotated[
         str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Database of the evidence.")
     ] = "auditspine"
@@ -84,7 +82,8 @@ class Settings(BaseSettings):
         int | None, Field(ge=1, le=65535, description="Port of the embedded Kafka; a free one.")
     ] = None
     clickhouse_port: Annotated[
-        int | None, Field(ge=1, le=65535, description="Port of the embedded ClickHouse; a free one.")
+        int | None,
+        Field(ge=1, le=65535, description="Port of the embedded ClickHouse; a free one."),
     ] = None
 
     @property

@@ -113,7 +113,20 @@ def parse_sig(sig: bytes) -> SigHeader:
     expected = 32 * path_length(index, size)
     if len(path) != expected:
         raise FormatError(f"expected a path of {expected} bytes, got {len(path)}")
-    return SigHeader(*fixed[1:9], tenant, producer, path)
+    signature, public_key, epoch, sequence, previous_epoch, previous_sequence = fixed[1:7]
+    return SigHeader(
+        signature,
+        public_key,
+        epoch,
+        sequence,
+        previous_epoch,
+        previous_sequence,
+        size,
+        index,
+        tenant,
+        producer,
+        path,
+    )
 
 
 def leaf_context(

@@ -116,8 +116,7 @@ def open_checkpoint(note: str, public_keys: Mapping[str, bytes]) -> Checkpoint:
         trusted += 1
     if not trusted:
         raise IntegrityError(
-            f"no trusted key signed the checkpoint of {checkpoint.origin} "
-            f"at size {checkpoint.size}"
+            f"no trusted key signed the checkpoint of {checkpoint.origin} at size {checkpoint.size}"
         )
     return checkpoint
 

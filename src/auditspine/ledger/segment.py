@@ -241,9 +241,7 @@ def encode_segment(segment: Segment) -> bytes:
         "sealed_at": segment.sealed_at,
         "producers": None
         if segment.producers is None
-        else [
-            dict(zip(_PRODUCER_FIELDS, row, strict=True)) for row in segment.producers
-        ],
+        else [dict(zip(_PRODUCER_FIELDS, row, strict=True)) for row in segment.producers],
     }
     out = BytesIO()
     fastavro.schemaless_writer(out, _SCHEMA, record)
@@ -279,6 +277,7 @@ def _from_record(record: dict[str, Any]) -> Segment:
         rest if ref < 0 else heads[ref] + rest
         for ref, rest in zip(record["sig_refs"], record["sig_rests"], strict=True)
     ]
+    indices = range(len(record["offsets"]))
     columns = zip(
         record["offsets"],
         record["timestamps"],
@@ -286,11 +285,10 @@ def _from_record(record: dict[str, Any]) -> Segment:
         sigs,
         [_VERDICTS[number] for number in record["verdicts"]],
         [_FLAGS[bits] for bits in record["flags"]],
+        [reasons.get(index, "") for index in indices],
         strict=True,
     )
-    entries = tuple(
-        Judged(*column, reasons.get(index, "")) for index, column in enumerate(columns)
-    )
+    entries = tuple(map(Judged._make, columns))
     leaves = record["leaves"]
     if len(leaves) != 32 * len(entries):
         raise FormatError(f"expected {32 * len(entries)} bytes of leaves, got {len(leaves)}")
@@ -307,7 +305,7 @@ def _from_record(record: dict[str, Any]) -> Segment:
         record["control_size"],
         record["next_offset"],
         record["sealed_at"],
-        None if rows is None else tuple(tuple(row[f] for f in _PRODUCER_FIELDS) for row in rows),  # type: ignore[misc]
+        None if rows is None else tuple(tuple(row[f] for f in _PRODUCER_FIELDS) for row in rows),
     )
 
 

@@ -20,6 +20,7 @@ from auditspine.auditor.verify import verify
 from auditspine.embedded.clickhouse.process import ClickHouseProcess
 from auditspine.ledger.batch import SigHeader, batch_leaf, leaf_context, parse_sig, sign_batch
 from auditspine.ledger.errors import FormatError
+from auditspine.ledger.event_schema import EventSchema
 from auditspine.ledger.genesis import initial_control_state
 from auditspine.ledger.judge import Judge, Message
 from auditspine.ledger.merkle import Head
@@ -43,6 +44,7 @@ NOW = 1_790_000_000_000  # milliseconds since 1970
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32)
 OPERATOR = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 PRODUCER = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
+EVERYTHING = Ed25519PrivateKey.from_private_bytes(b"\x04" * 32)
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x03" * 32)
 MODEL = {"kind": "model", "name": "credit", "version": "1", "digest": "sha256:" + "ab" * 32}
 
@@ -98,6 +100,77 @@ def prediction(number: int) -> bytes:
             "latency_ms": 1.0,
         },
     )
+
+
+def lifecycle_values() -> list[bytes]:
+    snapshot = {"kind": "snapshot", "name": "hmda", "version": "1", "digest": "sha256:" + "cd" * 32}
+    report = {"kind": "evaluation", "name": "e", "version": "1", "digest": "sha256:" + "ee" * 32}
+    other = {"kind": "other", "name": "o", "version": "1", "digest": "sha256:" + "11" * 32}
+    approval = event(
+        "approval.decided",
+        {
+            "subject": MODEL,
+            "decision": "approved",
+            "meaning": "fit for use",
+            "role": "risk",
+            "conditions": [],
+            "expires_at": None,
+            "validations": [report],
+        },
+    )
+    approval_id = event_id_of("approval.decided", approval)
+    return [
+        event(
+            "dataset.snapshotted",
+            {
+                "snapshot": snapshot,
+                "dataset": {**other, "kind": "dataset", "name": "hmda"},
+                "rows": 2381,
+                "columns": [],
+                "split": "train",
+            },
+        ),
+        event(
+            "model.registered",
+            {
+                "model": MODEL,
+                "run_id": "r-1",
+                "algorithm": "logistic regression",
+                "training_snapshots": [snapshot],
+                "labels": [],
+                "features": [],
+                "code": {"repository": "r", "commit": "c" * 40, "digest": other["digest"]},
+                "environment": {**other, "kind": "environment"},
+                "intended_use": "tests",
+                "limitations": "tests",
+                "owner": "team",
+                "previous": None,
+            },
+        ),
+        approval,
+        event(
+            "deployment.changed",
+            {
+                "deployment": {**other, "kind": "deployment"},
+                "model": MODEL,
+                "environment": "production",
+                "action": "deployed",
+                "traffic_share": 1.0,
+                "approval_event_id": approval_id,
+                "replaces": None,
+            },
+        ),
+    ]
+
+
+def event_id_of(event_type: str, value: bytes) -> str:
+    schema = EventSchema(event_type, event_types()[event_type].text)
+    return schema.decode(value)["envelope"]["event_id"]
+
+
+def access() -> bytes:
+    body = {"artifact": MODEL, "operation": "read", "purpose": "serving", "permitted": True}
+    return event("artifact.accessed", body)
 
 
 def heartbeat(epoch: int, topic: str, last_sequence: int) -> bytes:
@@ -159,6 +232,7 @@ def control_values() -> list[bytes]:
             if known.stream != "control"
         ),
         key(PRODUCER, "scorer", ["acme"], ["prediction.*"], "producer"),
+        key(EVERYTHING, "scorer", ["acme"], ["*"], "producer"),
     ]
 
 
@@ -381,6 +455,9 @@ def tools():
         Log = Loaded
         producer = PRODUCER
         now = NOW
+        everything = EVERYTHING
+        lifecycle_values = staticmethod(lifecycle_values)
+        access = staticmethod(access)
         heartbeat = staticmethod(heartbeat)
         prediction = staticmethod(prediction)
         sign = staticmethod(sign)

@@ -1,0 +1,195 @@
+"""The questions that auditors ask, as named queries with bound parameters over the evidence.
+
+They run on any ClickHouse client with a read-only account. Digests are given as 64 hexadecimal
+digits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question.
+
+    Attributes:
+        name: How it is called on the command line.
+        title: The question, in words.
+        sql: ClickHouse SQL with bound parameters, ``{name:Type}``.
+        parameters: What each parameter means.
+    """
+
+    name: str
+    title: str
+    sql: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+_WHO_TOUCHED = Question(
+    "who-touched",
+    "Who touched this artifact, how often, when first and last?",
+    """
+SELECT actor_principal, workload_namespace, workload_name, actor_network,
+    JSONExtractString(body, 'operation') AS operation,
+    count() AS times, min(appended_at) AS first_at, max(appended_at) AS last_at
+FROM evidence
+WHERE tenant = {tenant:String} AND event_type = 'artifact.accessed'
+    AND has(artifacts.digest, unhex({digest:String})::FixedString(32))
+GROUP BY ALL ORDER BY first_at, operation
+""",
+    {"tenant": "the tenant", "digest": "SHA-256 of the artifact, hex"},
+)
+
+_RUN = Question(
+    "run",
+    "What happened in this run?",
+    """
+SELECT appended_at, event_type, actor_principal, workload_name, intent_reason,
+    arrayMap(a -> concat(a.1, ' ', a.2, ' ', a.3), artifacts) AS artifacts_named,
+    origin, position
+FROM evidence
+WHERE tenant = {tenant:String}
+    AND (run_id = {run_id:String} OR JSONExtractString(body, 'run_id') = {run_id:String})
+ORDER BY appended_at, origin, position
+""",
+    {"tenant": "the tenant", "run_id": "identifier of the run"},
+)
+
+_MODEL_LIFE = Question(
+    "model-life",
+    "What is the life of this model version, from registration to retirement?",
+    """
+SELECT appended_at, event_type, actor_principal, actor_roles, intent_reason,
+    coalesce(nullIf(JSONExtractString(body, 'decision'), ''),
+        nullIf(JSONExtractString(body, 'action'), ''),
+        if(JSONHas(body, 'passed'), if(JSONExtractBool(body, 'passed'), 'passed', 'failed'), ''))
+        AS what,
+    origin, position
+FROM evidence
+WHERE tenant = {tenant:String}
+    AND event_type NOT IN ('prediction.made', 'outcome.observed', 'artifact.accessed')
+    AND arrayExists(
+        a -> a.1 = 'model' AND a.2 = {model:String} AND a.3 = {version:String}, artifacts)
+ORDER BY appended_at, origin, position
+""",
+    {"tenant": "the tenant", "model": "name of the model", "version": "its version"},
+)
+
+_QUARANTINE = Question(
+    "quarantine",
+    "What is in quarantine, and why?",
+    """
+SELECT e.topic AS topic, q.verdict AS verdict, q.reason AS reason, e.tenant AS claimed_tenant,
+    e.producer AS claimed_producer, count() AS entries,
+    min(q.appended_at) AS first_at, max(q.appended_at) AS last_at
+FROM quarantine AS q INNER JOIN entries AS e
+    ON q.origin = e.origin AND q.position = e.position
+GROUP BY ALL ORDER BY entries DESC, topic, reason
+""",
+)
+
+_IN_PRODUCTION = Question(
+    "in-production",
+    "What is in production, who approved it, and on which validations?",
+    """
+WITH current AS (
+    SELECT JSONExtractString(body, 'deployment', 'name') AS deployment,
+        argMax(JSONExtractString(body, 'action'), (appended_at, origin, position)) AS action,
+        argMax(JSONExtractString(body, 'model', 'name'), (appended_at, origin, position)) AS model,
+        argMax(JSONExtractString(body, 'model', 'version'), (appended_at, origin, position))
+            AS version,
+        argMax(JSONExtractString(body, 'model', 'digest'), (appended_at, origin, position))
+            AS digest,
+        argMax(JSONExtractString(body, 'approval_event_id'), (appended_at, origin, position))
+            AS approval
+    FROM evidence
+    WHERE tenant = {tenant:String} AND event_type = 'deployment.changed'
+        AND JSONExtractString(body, 'environment') = {environment:String}
+    GROUP BY deployment
+)
+SELECT c.deployment AS deployment, c.model AS model, c.version AS version, c.digest AS digest,
+    a.actor_principal AS approved_by, JSONExtractString(a.body, 'role') AS role,
+    JSONExtractString(a.body, 'decision') AS decision, a.appended_at AS approved_at,
+    JSONExtractString(a.body, 'subject', 'digest') = c.digest AS approval_is_for_this_digest,
+    arrayMap(v -> JSONExtractString(v, 'digest'), JSONExtractArrayRaw(a.body, 'validations'))
+        AS validations
+FROM current AS c LEFT JOIN (
+    SELECT toString(event_id) AS id, actor_principal, appended_at, body
+    FROM evidence WHERE tenant = {tenant:String} AND event_type = 'approval.decided'
+) AS a ON a.id = c.approval
+WHERE c.action NOT IN ('retired', 'paused')
+ORDER BY deployment
+""",
+    {"tenant": "the tenant", "environment": "where it serves, e.g. production"},
+)
+
+_PREDICTIONS_OF = Question(
+    "predictions-of",
+    "Which predictions did this exact model make, and what came of them?",
+    """
+SELECT p.appended_at AS appended_at, JSONExtractString(p.body, 'prediction_id') AS prediction_id,
+    JSONExtractFloat(p.body, 'score') AS score, JSONExtractString(p.body, 'decision') AS decision,
+    o.label AS label, p.origin AS origin, p.position AS position
+FROM evidence AS p LEFT JOIN (
+    SELECT JSONExtractString(body, 'prediction_id') AS prediction_id,
+        JSONExtractString(body, 'label') AS label
+    FROM evidence WHERE tenant = {tenant:String} AND event_type = 'outcome.observed'
+) AS o ON o.prediction_id = JSONExtractString(p.body, 'prediction_id')
+WHERE p.tenant = {tenant:String} AND p.event_type = 'prediction.made'
+    AND JSONExtractString(p.body, 'model', 'digest') = concat('sha256:', lower({digest:String}))
+ORDER BY p.appended_at, p.origin, p.position LIMIT {limit:UInt32}
+""",
+    {
+        "tenant": "the tenant",
+        "digest": "SHA-256 of the model, hex",
+        "limit": "at most so many rows",
+    },
+)
+
+_TRAINED_ON = Question(
+    "trained-on",
+    "On which exact data was the model trained that made this prediction?",
+    """
+WITH served AS (
+    SELECT JSONExtractString(body, 'model', 'digest') AS digest
+    FROM evidence
+    WHERE tenant = {tenant:String} AND event_type = 'prediction.made'
+        AND JSONExtractString(body, 'prediction_id') = {prediction_id:String}
+), registered AS (
+    SELECT JSONExtractString(body, 'model', 'digest') AS digest,
+        JSONExtractString(body, 'model', 'name') AS model,
+        JSONExtractString(body, 'model', 'version') AS version,
+        JSONExtractString(body, 'run_id') AS run_id,
+        JSONExtractString(arrayJoin(JSONExtractArrayRaw(body, 'training_snapshots')), 'digest')
+            AS snapshot
+    FROM evidence WHERE tenant = {tenant:String} AND event_type = 'model.registered'
+), snapshots AS (
+    SELECT JSONExtractString(body, 'snapshot', 'digest') AS digest,
+        JSONExtractString(body, 'snapshot', 'name') AS name,
+        JSONExtractString(body, 'dataset', 'name') AS dataset,
+        JSONExtractUInt(body, 'rows') AS row_count, actor_principal, appended_at
+    FROM evidence WHERE tenant = {tenant:String} AND event_type = 'dataset.snapshotted'
+)
+SELECT r.model AS model, r.version AS version, r.run_id AS run_id, r.digest AS model_digest,
+    s.dataset AS dataset, s.name AS snapshot, r.snapshot AS snapshot_digest,
+    s.row_count AS row_count, s.actor_principal AS taken_by, s.appended_at AS taken_at
+FROM served INNER JOIN registered AS r ON r.digest = served.digest
+    LEFT JOIN snapshots AS s ON s.digest = r.snapshot
+ORDER BY model, version, snapshot
+""",
+    {"tenant": "the tenant", "prediction_id": "identifier of the prediction"},
+)
+
+QUESTIONS: Mapping[str, Question] = {
+    question.name: question
+    for question in (
+        _WHO_TOUCHED,
+        _RUN,
+        _MODEL_LIFE,
+        _QUARANTINE,
+        _IN_PRODUCTION,
+        _PREDICTIONS_OF,
+        _TRAINED_ON,
+    )
+}
+"""Every question by name."""

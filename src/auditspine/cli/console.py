@@ -1,0 +1,34 @@
+"""Where the commands print: results to stdout, remarks and progress to stderr."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.theme import Theme
+
+_THEME = Theme(
+    {
+        "good": "green",
+        "bad": "bold red",
+        "warn": "yellow",
+        "dim": "bright_black",
+        "title": "bold cyan",
+        "hash": "magenta",
+    }
+)
+
+stdout = Console(theme=_THEME, highlight=False)
+stderr = Console(theme=_THEME, highlight=False, stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on one line, for machines."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)

@@ -1,0 +1,210 @@
+"""Publishes control events: the first entries of the control log, tenants and keys.
+
+What was said already is read from the control topic, so every step can be repeated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from auditspine.cli.errors import CliError
+from auditspine.ledger.note import raw_public_key
+from auditspine.ledger.segment import FORMAT, Place
+from auditspine.ledger.topics import Topics
+from auditspine.producers.client import PLATFORM_TENANT, AuditClient
+from auditspine.producers.delivery import Delivery
+from auditspine.schemas.catalogue import event_types, schema_texts
+from auditspine.schemas.codec import Decoder
+from auditspine.schemas.errors import UndecodableError
+from auditspine.schemas.models import (
+    Event,
+    KeyRegistered,
+    KeyRegisteredBody,
+    KeyRevoked,
+    KeyRevokedBody,
+    LogOpened,
+    LogOpenedBody,
+    SchemaRegistered,
+    SchemaRegisteredBody,
+    TenantRegistered,
+    TenantRegisteredBody,
+)
+
+OPERATOR = "operator"
+_READ_TIMEOUT_S = 15.0
+
+
+@dataclass(slots=True)
+class Said:
+    """What the control topic holds, sealed or not.
+
+    Attributes:
+        size: Messages in the topic.
+        keys: Registered public keys, with the body of the last registration.
+        revoked: Revoked public keys.
+        tenants: Registered tenants.
+        schemas: Registered schema ids.
+        logs: Origins of opened logs.
+    """
+
+    size: int = 0
+    keys: dict[bytes, KeyRegisteredBody] = field(default_factory=dict)
+    revoked: set[bytes] = field(default_factory=set)
+    tenants: set[str] = field(default_factory=set)
+    schemas: set[int] = field(default_factory=set)
+    logs: set[str] = field(default_factory=set)
+
+    def add(self, event: Event) -> None:
+        """Note one control event."""
+        if isinstance(event, KeyRegistered):
+            self.keys[event.body.public_key] = event.body
+        elif isinstance(event, KeyRevoked):
+            self.revoked.add(event.body.public_key)
+        elif isinstance(event, TenantRegistered):
+            self.tenants.add(event.body.tenant)
+        elif isinstance(event, SchemaRegistered):
+            self.schemas.add(event.body.schema_id)
+        elif isinstance(event, LogOpened):
+            self.logs.add(event.body.origin)
+
+
+def read_control(kafka: dict[str, str], topics: Topics) -> Said:
+    """Read the control topic to its end. Nothing is verified: only to know what to say still.
+
+    Raises:
+        CliError: It cannot be read to its end.
+    """
+    consumer = Consumer(
+        {"group.id": "auditspine-control", "enable.auto.commit": False, "log_level": 0, **kafka}
+    )
+    place = TopicPartition(topics.source("control"), 0)
+    said, decoder = Said(), Decoder(schema_texts())
+    try:
+        low, high = consumer.get_watermark_offsets(place, timeout=_READ_TIMEOUT_S)
+        said.size = high
+        place.offset = low
+        consumer.assign([place])
+        at = low
+        while at < high:
+            message = consumer.poll(_READ_TIMEOUT_S)
+            if message is None or message.error() is not None:
+                raise CliError(f"{place.topic}: expected to read to offset {high}, got to {at}")
+            at = (message.offset() or 0) + 1
+            try:
+                said.add(decoder.decode(message.value() or b"").to_model())
+            except UndecodableError:
+                continue  # not ours: the ledger quarantines it
+    finally:
+        consumer.close()
+    return said
+
+
+class Operator:
+    """Signs and publishes control events with the operator's key.
+
+    Args:
+        kafka: librdkafka properties.
+        topics: Topics of the deployment.
+        key: The operator's key.
+        state: Where the sequence is remembered.
+    """
+
+    def __init__(
+        self, kafka: dict[str, str], topics: Topics, key: Ed25519PrivateKey, state: Path
+    ) -> None:
+        self._key = key
+        self._client = AuditClient(
+            kafka,
+            tenant=PLATFORM_TENANT,
+            producer=OPERATOR,
+            key=key,
+            domain="platform",
+            environment="platform",
+            topics=topics,
+            state=state,
+        )
+
+    def close(self) -> None:
+        """Deliver what is queued and give up the connection."""
+        self._client.close()
+
+    def begin(self, said: Said, log_key: bytes, logs: Sequence[Place]) -> list[Delivery]:
+        """Say what a control log begins with, as far as it was not said.
+
+        Args:
+            said: What the topic holds.
+            log_key: The ledger's public key, 32 bytes.
+            logs: The logs that it will seal.
+
+        Returns:
+            What was published.
+        """
+        own, published = raw_public_key(self._key), []
+        if own not in said.keys:
+            published.append(self.register_key(own, OPERATOR, (PLATFORM_TENANT,), ("*",), OPERATOR))
+            published[0].result(30)  # the root must be entry 0
+        if log_key not in said.keys:
+            published.append(self.register_key(log_key, "ledger", (PLATFORM_TENANT,), (), "log"))
+        published += [
+            self._say(
+                SchemaRegistered,
+                SchemaRegisteredBody(
+                    schema_id=known.schema_id, event_type=known.name, text=known.text
+                ),
+                "schema of this release",
+            )
+            for known in event_types().values()
+            if known.schema_id not in said.schemas
+        ]
+        published += [
+            self._say(
+                LogOpened,
+                LogOpenedBody(
+                    origin=log.origin,
+                    topic=log.topic,
+                    partition=log.partition,
+                    public_key=log_key,
+                    format=FORMAT,
+                ),
+                "log of a source partition",
+            )
+            for log in logs
+            if log.origin not in said.logs
+        ]
+        return published
+
+    def register_tenant(self, tenant: str, display_name: str) -> Delivery:
+        """Register a tenant."""
+        body = TenantRegisteredBody(tenant=tenant, display_name=display_name)
+        return self._say(TenantRegistered, body, "tenant registered")
+
+    def register_key(
+        self,
+        public_key: bytes,
+        producer: str,
+        tenants: Sequence[str],
+        types: Sequence[str],
+        purpose: str = "producer",
+    ) -> Delivery:
+        """Register a key and what it may say."""
+        body = KeyRegisteredBody.model_validate(
+            {
+                "public_key": public_key,
+                "producer": producer,
+                "tenants": tuple(tenants),
+                "event_types": tuple(types),
+                "purpose": purpose,
+            }
+        )
+        return self._say(KeyRegistered, body, "key registered")
+
+    def revoke_key(self, public_key: bytes, reason: str) -> Delivery:
+        """Revoke a key: what it says from now on does not count."""
+        return self._say(KeyRevoked, KeyRevokedBody(public_key=public_key, reason=reason), reason)
+
+    def _say(self, event: type[Event], body: object, reason: str) -> Delivery:
+        envelope = self._client.envelope("operator", reason)
+        return self._client.publish(event.model_validate({"envelope": envelope, "body": body}))

@@ -1,0 +1,93 @@
+"""Prepares a deployment: topics, keys, the first entries of the control log, the trust file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from auditspine.cli.control import Operator, read_control
+from auditspine.cli.settings import Settings
+from auditspine.cli.topics_admin import admin_client, cluster_id, create_topics, topic_states
+from auditspine.embedded.datadir import write_json
+from auditspine.ledger.keyfile import create_key, read_key
+from auditspine.ledger.note import raw_public_key
+from auditspine.ledger.segment import Place
+from auditspine.ledger.topics import STREAMS
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What ``init`` did.
+
+    Attributes:
+        topics: Topics that were created.
+        events: Control events that were published.
+        trust: The trust file.
+        logs: The deployment's logs.
+    """
+
+    topics: list[str]
+    events: int
+    trust: Path
+    logs: list[Place]
+
+
+def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
+    """Bring a deployment to where producers and workers can start. Repeatable.
+
+    Raises:
+        BrokerUnreachableError: No broker answers.
+        KeyFileError: A key file cannot be used.
+        ProducerError: A control event cannot be published.
+    """
+    admin = admin_client(kafka)
+    created = create_topics(admin, settings.topics, settings.replication)
+    log_key = _key(settings.log_key_path)
+    operator_key = _key(settings.operator_key_path)
+    ids = {state.name: state.topic_id for state in topic_states(admin, settings.topics)}
+    cluster = cluster_id(admin)
+    logs = [
+        Place(f"{settings.region}/{cluster}/{ids[topic]}/{partition}", topic, partition)
+        for topic in map(settings.topics.source, STREAMS)
+        for partition in range(settings.topics.all()[topic])
+    ]
+    state = settings.operator_key_path.with_name(settings.operator_key_path.name + ".state")
+    operator = Operator(kafka, settings.topics, operator_key, state)
+    try:
+        said = read_control(kafka, settings.topics)
+        published = operator.begin(said, raw_public_key(log_key), logs)
+        for delivery in published:
+            delivery.result(30)
+    finally:
+        operator.close()
+    _write_trust(settings.trust_path, logs[0].origin, operator_key, log_key)
+    return Prepared(created, len(published), settings.trust_path, logs)
+
+
+def _key(path: Path) -> Ed25519PrivateKey:
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return create_key(path)
+    return read_key(path)
+
+
+def _write_trust(
+    path: Path, control_origin: str, operator: Ed25519PrivateKey, log: Ed25519PrivateKey
+) -> None:
+    trust = {
+        "version": 1,
+        "control_origin": control_origin,
+        "operator_keys": [raw_public_key(operator).hex()],
+        "log_keys": [
+            {"public_key": raw_public_key(log).hex(), "valid_from": None, "valid_to": None}
+        ],
+        "witnesses": [],
+    }
+    if not path.exists():
+        write_json(path, trust)
+    elif json.loads(path.read_text("utf-8")) != trust:
+        raise FileExistsError(
+            f"the trust file {path} names other keys: it is never overwritten; move it away to "
+            "accept the new ones"
+        )
