@@ -43,7 +43,8 @@ class Connection:
     """One request's connection to the engine."""
 
     def __init__(self, connection_string: str) -> None:
-        self._raw: Any = chdb.connect(connection_string)
+        connect: Any = chdb.connect  # carries no types
+        self._raw: Any = connect(connection_string)
 
     def query(
         self,
