@@ -61,7 +61,10 @@ _INSERT_SETTINGS: Mapping[str, str] = {
     "async_insert": "0",
     "max_insert_threads": "1",
     "output_format_json_escape_forward_slashes": "0",
-    "input_format_null_as_default": "0",
+    "input_format_null_as_default": "1",  # a record that is null: every member becomes null
+    # One block per insert, so that its part of each partition is whole or absent.
+    "min_insert_block_size_bytes": "0",
+    "max_partitions_per_insert_block": "0",
 }
 
 

@@ -1,0 +1,222 @@
+"""Writes chunks into ClickHouse so that each entry lands exactly once, whoever writes when.
+
+The steps (docs/adr/0004-commits-table.md): claim the chunk; insert its rows with tokens made from
+the claim; insert the commit. Every step can be repeated, by this sink or another.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from auditspine.ledger.segment import Entry
+from auditspine.ledger.verdict import Verdict
+from auditspine.sinks.bad_rows import find_bad
+from auditspine.sinks.chunk import Chunk, Resume
+from auditspine.sinks.claims import Claims, Lease
+from auditspine.sinks.errors import BadDataError, UnsupportedSchemaError
+from auditspine.sinks.reframe import reframe, schema_id
+from auditspine.sinks.rows import encode_entries, entries_target
+from auditspine.sinks.store import Store
+from auditspine.sinks.stored_schemas import StoredSchemas
+
+_QUARANTINE = {
+    "origin": "String",
+    "position": "UInt64",
+    "appended_at": "DateTime64(3, 'UTC')",
+    "verdict": "Int8",
+    "reason": "String",
+    "value": "String",
+    "sig": "String",
+}
+_CHECKPOINT = {
+    "origin": "String",
+    "size": "UInt64",
+    "first": "UInt64",
+    "root": "FixedString(32)",
+    "chain": "FixedString(32)",
+    "control_size": "UInt64",
+    "sealed_at": "DateTime64(3, 'UTC')",
+    "sealed_offset": "Int64",
+    "note": "String",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+class ChunkWriter:
+    """Writes chunks; safe to use from several threads for different partitions.
+
+    Args:
+        store: ClickHouse.
+        schemas: How events are inserted.
+        claims: Who may write.
+    """
+
+    def __init__(self, store: Store, schemas: StoredSchemas, claims: Claims) -> None:
+        self._store = store
+        self._schemas = schemas
+        self._claims = claims
+
+    def resume(self, topic: str, partition: int) -> Resume:
+        """Give where a sealed partition goes on; errors as in :class:`Claims`."""
+        return self._claims.resume(topic, partition)
+
+    def write(self, chunk: Chunk) -> int:
+        """Claim a chunk and, when the claim has its boundaries, write and commit it.
+
+        Returns:
+            The sealed offset after the claimed chunk. When it is not the chunk's, nothing was
+            written: cut the chunk there and write that.
+
+        Raises:
+            StaleError: Another sink went on: resume.
+            SchemaNotStoredError: Repeat later.
+            UnavailableError: Repeat later.
+            RefusedError: ClickHouse refuses.
+        """
+        lease = self._claims.claim(chunk)
+        if lease.sealed_next == chunk.sealed_next:
+            _Landing(self._store, self._schemas, self._claims, chunk, lease).run()
+        return lease.sealed_next
+
+
+class _Landing:
+    """One chunk on its way into the tables.
+
+    Rows that are there already are recognised by their token, and by a look into the table when
+    the claim is so old that ClickHouse may have forgotten the token.
+    """
+
+    def __init__(
+        self, store: Store, schemas: StoredSchemas, claims: Claims, chunk: Chunk, lease: Lease
+    ) -> None:
+        self._store = store
+        self._schemas = schemas
+        self._claims = claims
+        self._chunk = chunk
+        self._lease = lease
+        self._origin = chunk.last.segment.origin
+
+    def run(self) -> None:
+        chunk = self._chunk
+        rows = list(chunk.entries())
+        valid: dict[int, list[Entry]] = {}
+        others: list[tuple[Entry, str]] = []
+        for entry, _ in rows:
+            if entry.verdict is Verdict.VALID:
+                valid.setdefault(schema_id(entry.value), []).append(entry)
+            else:
+                others.append((entry, entry.reason))
+        for number, group in sorted(valid.items()):
+            others += self._write_evidence(number, group)
+        self._write_quarantine(others)
+        self._write_entries(rows)
+        self._write_checkpoints()
+        self._hold()
+        self._claims.commit(chunk)
+
+    def _write_evidence(self, number: int, entries: list[Entry]) -> list[tuple[Entry, str]]:
+        """Write the entries of one schema; give those that ClickHouse cannot read, and why."""
+        try:
+            prepared = self._schemas.get(number)
+        except UnsupportedSchemaError as exc:
+            return [(entry, f"undecodable by ClickHouse: {exc}") for entry in entries]
+        target, token = prepared.target(self._origin), f"{self._chunk.name}:{number}"
+        bad: dict[int, str] = {}
+        while True:
+            present = self._present("evidence")
+            rest = [e for e in entries if e.position not in bad and e.position not in present]
+            if not rest:
+                break
+            try:
+                self._insert(target, reframe(prepared.header, rest), "Avro", token)
+                break
+            except BadDataError as exc:
+                found = find_bad(self._store, prepared, rest, exc)
+                _log.warning(
+                    "events that ClickHouse cannot read go to quarantine",
+                    chunk=self._chunk.name,
+                    schema_id=number,
+                    positions=list(found)[:10],
+                    count=len(found),
+                )
+                bad |= found
+        return [
+            (e, f"undecodable by ClickHouse: {bad[e.position]}")
+            for e in entries
+            if e.position in bad
+        ]
+
+    def _write_quarantine(self, entries: Sequence[tuple[Entry, str]]) -> None:
+        present = self._present("quarantine") if entries else set()
+        rows = [
+            (
+                self._origin,
+                entry.position,
+                entry.timestamp,
+                int(entry.verdict),
+                reason,
+                entry.value,
+                entry.sig,
+            )
+            for entry, reason in sorted(entries)
+            if entry.position not in present
+        ]
+        self._insert_rows("quarantine", _QUARANTINE, rows)
+
+    def _write_entries(self, rows: Sequence[tuple[Entry, int]]) -> None:
+        present = self._present("entries") if rows else set()
+        rest = [row for row in rows if row[0].position not in present]
+        if rest:
+            segment = self._chunk.last.segment
+            target = entries_target(segment.origin, segment.topic, segment.partition)
+            self._insert(target, encode_entries(rest), "RowBinary", self._chunk.name)
+
+    def _write_checkpoints(self) -> None:
+        present = self._present("checkpoints", "sealed_offset")
+        rows = [
+            (
+                self._origin,
+                accepted.head.size,
+                accepted.segment.first,
+                accepted.head.root(),
+                accepted.head.chain,
+                accepted.segment.control_size,
+                accepted.segment.sealed_at,
+                offset,
+                accepted.segment.note,
+            )
+            for offset, accepted in self._chunk.segments
+            if offset not in present
+        ]
+        self._insert_rows("checkpoints", _CHECKPOINT, rows)
+
+    def _insert(self, target: str, data: bytes, fmt: str, token: str) -> None:
+        self._hold()
+        self._store.insert_data(target, data, fmt, token)
+
+    def _insert_rows(
+        self, table: str, columns: dict[str, str], rows: Sequence[Sequence[object]]
+    ) -> None:
+        if rows:
+            self._hold()
+            self._store.insert_rows(table, columns, rows, self._chunk.name)
+
+    def _hold(self) -> None:
+        self._lease = self._claims.hold(self._chunk, self._lease)
+
+    def _present(self, table: str, column: str = "position") -> set[int]:
+        """Look up which rows of the chunk are in a table; none when their tokens suffice."""
+        self._hold()
+        if not self._lease.is_old:
+            return set()
+        if column == "position":
+            first, last = self._chunk.first, self._chunk.last.head.size - 1
+        else:
+            first, last = self._chunk.sealed_first, self._chunk.sealed_next - 1
+        found = self._store.query(
+            f"SELECT {column} FROM {table} WHERE origin = {{origin:String}} "  # noqa: S608 - names
+            f"AND {column} BETWEEN {{first:Int64}} AND {{last:Int64}}",
+            {"origin": self._origin, "first": first, "last": last},
+        )
+        return {int(row[0]) for row in found}
