@@ -45,16 +45,16 @@ class Said:
         size: Messages in the topic.
         keys: Registered public keys, with the body of the last registration.
         revoked: Revoked public keys.
-        tenants: Registered tenants.
-        schemas: Registered schema ids.
+        tenants: Registered tenants and their names.
+        schemas: Text of every registered schema by id.
         logs: Origins of opened logs.
     """
 
     size: int = 0
     keys: dict[bytes, KeyRegisteredBody] = field(default_factory=dict)
     revoked: set[bytes] = field(default_factory=set)
-    tenants: set[str] = field(default_factory=set)
-    schemas: set[int] = field(default_factory=set)
+    tenants: dict[str, str] = field(default_factory=dict)
+    schemas: dict[int, str] = field(default_factory=dict)
     logs: set[str] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
@@ -64,9 +64,9 @@ class Said:
         elif isinstance(event, KeyRevoked):
             self.revoked.add(event.body.public_key)
         elif isinstance(event, TenantRegistered):
-            self.tenants.add(event.body.tenant)
+            self.tenants[event.body.tenant] = event.body.display_name
         elif isinstance(event, SchemaRegistered):
-            self.schemas.add(event.body.schema_id)
+            self.schemas.setdefault(event.body.schema_id, event.body.text)
         elif isinstance(event, LogOpened):
             self.logs.add(event.body.origin)
 

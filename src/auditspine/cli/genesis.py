@@ -6,7 +6,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.control import Operator, read_control
+from auditspine.cli.errors import CliError
 from auditspine.cli.settings import Settings
 from auditspine.cli.topics_admin import admin_client, cluster_id, create_topics, topic_states
 from auditspine.embedded.datadir import write_json
@@ -14,6 +16,7 @@ from auditspine.ledger.keyfile import create_key, read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.ledger.segment import Place
 from auditspine.ledger.topics import STREAMS
+from auditspine.sinks.migrate import migrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
     """Bring a deployment to where producers and workers can start. Repeatable.
 
     Raises:
-        BrokerUnreachableError: No broker answers.
+        CliError: No broker answers, a topic is not what logs need, or the trust file names
+            other keys.
         KeyFileError: A key file cannot be used.
         ProducerError: A control event cannot be published.
     """
@@ -45,7 +49,11 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
     created = create_topics(admin, settings.topics, settings.replication)
     log_key = _key(settings.log_key_path)
     operator_key = _key(settings.operator_key_path)
-    ids = {state.name: state.topic_id for state in topic_states(admin, settings.topics)}
+    states = topic_states(admin, settings.topics)
+    for topic in states:
+        if topic.problems:
+            raise CliError(f"topic {topic.name}: {'; '.join(topic.problems)}")
+    ids = {topic.name: topic.topic_id for topic in states}
     cluster = cluster_id(admin)
     logs = [
         Place(f"{settings.region}/{cluster}/{ids[topic]}/{partition}", topic, partition)
@@ -63,6 +71,19 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
         operator.close()
     _write_trust(settings.trust_path, logs[0].origin, operator_key, log_key)
     return Prepared(created, len(published), settings.trust_path, logs)
+
+
+def prepare_clickhouse(settings: Settings) -> list[str]:
+    """Create the database, its tables and views; give the names of the migrations applied.
+
+    Raises:
+        SinkError: ClickHouse is away or refuses, or has other migrations.
+    """
+    client = clickhouse_client(settings, database="default")
+    try:
+        return [done.name for done in migrate(client, settings.clickhouse_database)]
+    finally:
+        client.close()
 
 
 def _key(path: Path) -> Ed25519PrivateKey:
@@ -87,7 +108,7 @@ def _write_trust(
     if not path.exists():
         write_json(path, trust)
     elif json.loads(path.read_text("utf-8")) != trust:
-        raise FileExistsError(
+        raise CliError(
             f"the trust file {path} names other keys: it is never overwritten; move it away to "
             "accept the new ones"
         )

@@ -7,6 +7,7 @@ from typing import Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from auditspine.cli.errors import NotSealedError
 from auditspine.ledger.segment import Segment, decode_segment
 from auditspine.ledger.topics import Topics
 from auditspine.ledger.verdict import Flag, Verdict
@@ -39,10 +40,6 @@ class Sealed:
     flags: Flag
     reason: str
     leaf: bytes
-
-
-class NotSealedError(Exception):
-    """Events were delivered but not sealed in time: is a ledger worker running?"""
 
 
 class SealedWatch:

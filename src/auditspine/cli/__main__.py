@@ -1,0 +1,5 @@
+"""Runs the command line as ``python -m auditspine.cli``."""
+
+from auditspine.cli.main import main
+
+main()

@@ -1,0 +1,73 @@
+"""The ``auditspine`` command: assembles the subcommands and turns errors into exit codes."""
+
+import sys
+from typing import NoReturn
+
+import typer
+from confluent_kafka import KafkaException
+
+from auditspine.cli.commands import (
+    init,
+    keys,
+    publish,
+    sink,
+    sql,
+    status,
+    tenants,
+    topics,
+    up,
+    verify,
+    worker,
+)
+from auditspine.cli.console import stderr
+from auditspine.cli.errors import EXPECTED
+
+app = typer.Typer(
+    name="auditspine",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""
+    Signed, sealed and verifiable evidence of everything that happens to your models.
+
+    **Exit codes**: 0 done · 1 something is wrong with the evidence · 2 could not be done ·
+    3 self-consistent but not authenticated (`verify` without a trust file).
+
+    Every setting is an environment variable, such as `AUDITSPINE_DATA_DIR` or
+    `AUDITSPINE_BOOTSTRAP_SERVERS`.
+    """,
+)
+_START, _USE, _RUN = "Start here", "Use it", "Run its parts"
+app.command(rich_help_panel=_START)(up.up)
+app.command(rich_help_panel=_START)(status.status)
+app.command(rich_help_panel=_USE)(publish.publish)
+app.command(rich_help_panel=_USE)(sql.sql)
+app.command(rich_help_panel=_USE)(verify.verify)
+app.add_typer(keys.app, name="keys", rich_help_panel=_USE)
+app.add_typer(tenants.app, name="tenants", rich_help_panel=_USE)
+app.command(rich_help_panel=_RUN)(init.init)
+app.add_typer(topics.app, name="topics", rich_help_panel=_RUN)
+app.command(rich_help_panel=_RUN)(worker.worker)
+app.command(rich_help_panel=_RUN)(sink.sink)
+
+
+def main() -> NoReturn:
+    """Run the command line; the process ends with its exit code."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        stderr.print("interrupted")
+        sys.exit(130)
+    except EXPECTED as exc:
+        _fail(str(exc))
+    except KafkaException as exc:
+        _fail(f"Kafka: {exc.args[0].str()}")
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of the output has gone, as `head` does
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    stderr.print(f"error: {message}", style="bad", markup=False, soft_wrap=True)
+    sys.exit(2)

@@ -1,0 +1,128 @@
+"""Prints a verification's report for people: the verdict first, then what it rests on."""
+
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from auditspine.auditor.core.defects import Defect
+from auditspine.auditor.report import Basis, LogReport, Outcome, Report
+
+_SHOWN = 20
+_VERDICTS = {
+    Outcome.VERIFIED: "[good]VERIFIED[/]",
+    Outcome.DEFECTS: "[bad]DEFECTS[/]",
+    Outcome.NOT_CHECKED: "[warn]NOT FULLY CHECKED[/]",
+    Outcome.NOT_AUTHENTICATED: "[warn]SELF-CONSISTENT, NOT AUTHENTICATED[/]",
+}
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Print a report."""
+    if report.logs:
+        console.print(_logs(report.logs))
+        console.print()
+    for defect in report.defects[:_SHOWN]:
+        console.print(_defect(defect), soft_wrap=True)
+    more = len(report.defects) - _SHOWN + report.defects_beyond
+    if more > 0:
+        console.print(f"  and {more} more; --json lists them", style="dim")
+    for reason in report.not_checked:
+        console.print(f"[warn]not checked[/] {escape(reason)}", soft_wrap=True)
+    checkpoints = sum(log.checkpoints for log in report.logs)
+    filled = sum(1 for log in report.logs if log.size)
+    console.print(
+        f"{_VERDICTS[report.outcome]}  {report.entries:,} entries in {filled} logs, "
+        f"{checkpoints:,} signed checkpoints"
+        + (f", {_count(len(report.defects) + report.defects_beyond, 'defect')}")
+        * bool(report.defects)
+    )
+    for line in basis_lines(report.basis):
+        console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
+
+
+def basis_lines(basis: Basis) -> list[str]:
+    """Say in sentences what a verdict rests on."""
+    lines = []
+    if basis.log_keys:
+        keys = ", ".join(key[:16] + "…" for key in basis.log_keys)
+        lines.append(f"rests on log key {keys} and the operator's key in the trust file")
+    else:
+        lines.append("no trust file was used: anyone could have made evidence that agrees so")
+    lines.append(
+        f"verdicts were recomputed from {basis.control_size} entries of the control log"
+        if basis.verdicts
+        else "verdicts were not recomputed"
+    )
+    if not basis.signatures:
+        lines.append("producers' signatures were not checked")
+    if not basis.columns:
+        lines.append("typed columns were not compared with the raw bytes")
+    lines.append(
+        {
+            "entries": "compared with every entry of the sealed topics",
+            "heads": "compared with the heads of the sealed topics",
+        }.get(
+            basis.sealed,
+            "the sealed topics were not consulted"
+            + ("" if basis.kept_checkpoints else ": rows cut off at the end would not show"),
+        )
+    )
+    if basis.kept_checkpoints:
+        lines.append(f"compared with {_count(basis.kept_checkpoints, 'kept checkpoint')}")
+    if basis.heartbeats:
+        lines.append(f"{_count(basis.heartbeats, 'producer stream')} agree with their heartbeats")
+    lines.append("whoever holds the log key could still rewrite all of it: docs/threat-model.md")
+    return lines
+
+
+def _logs(logs: tuple[LogReport, ...]) -> Table:
+    table = Table(box=None, header_style="title", pad_edge=False)
+    table.add_column("log")
+    for name in ("entries", "valid", "quarantined", "checkpoints"):
+        table.add_column(name, justify="right")
+    table.add_column("proven up to")
+    table.add_column("root")
+    for log in logs:
+        if not log.size and not log.checkpoints:
+            continue
+        valid = log.verdicts.get("valid", 0)
+        bad = log.size - valid
+        table.add_row(
+            f"{log.topic}/{log.partition}",
+            f"{log.size:,}",
+            f"{valid:,}",
+            f"[warn]{bad:,}[/]" if bad else "0",
+            f"{log.checkpoints:,}",
+            f"{log.proven_size:,} {_moment(log.sealed_at)}",
+            f"[hash]{log.root[:16]}…[/]" if log.root else "-",
+        )
+    return table
+
+
+def _defect(defect: Defect) -> str:
+    span = str(defect.first) if defect.first == defect.last else f"{defect.first}-{defect.last}"
+    column = f".{defect.column}" if defect.column else ""
+    line = (
+        f"[bad]{defect.kind.value.replace('_', ' ')}[/]  {escape(defect.origin)} "
+        f"position [bold]{span}[/]  {defect.table}{column}"
+    )
+    details = [defect.detail] if defect.detail else []
+    if defect.expected or defect.got:
+        details.append(f"expected {_short(defect.expected)}, got {_short(defect.got)}")
+    return line + "".join(f"\n  [dim]{escape(detail)}[/]" for detail in details)
+
+
+def _short(value: str) -> str:
+    return (value if len(value) <= 40 else value[:37] + "…") or "nothing"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _moment(ms: int | None) -> str:
+    if ms is None:
+        return ""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("at %Y-%m-%d %H:%M:%SZ")
