@@ -142,14 +142,27 @@ class Follower:
         self._since = 0.0
 
     @property
-    def is_full(self) -> bool:
-        """Whether reading should pause."""
-        return self.waiting_bytes > self._limits.max_waiting_bytes and not self.needs_more
-
-    @property
     def needs_more(self) -> bool:
         """Whether a chunk that was claimed has not been read to its end."""
         return self._claimed_until is not None and self._seen < self._claimed_until
+
+    def should_pause(self, *, everything: bool) -> bool:
+        """Tell whether reading should pause.
+
+        Args:
+            everything: Whether all reading should, because memory is short.
+        """
+        full = self.waiting_bytes > self._limits.max_waiting_bytes
+        return (full or everything) and not self.needs_more
+
+    def may_resume(self, *, everything: bool) -> bool:
+        """Tell whether a paused reading may go on.
+
+        Args:
+            everything: Whether memory allows it.
+        """
+        room = self.waiting_bytes <= self._limits.max_waiting_bytes // 2
+        return (room and everything) or self.needs_more
 
     @property
     def next_offset(self) -> int:

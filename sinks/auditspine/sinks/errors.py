@@ -47,3 +47,7 @@ class SealedLogError(SinkError):
 
 class MigrationError(SinkError):
     """The database's schema is not what this program's migrations made: stop."""
+
+
+class BrokerError(SinkError):
+    """Kafka failed, or its topics are not what the sink needs; a restart may recover."""

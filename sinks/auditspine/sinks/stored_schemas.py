@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from auditspine.schemas.catalogue import event_types
 from auditspine.sinks.errors import SchemaNotStoredError
 from auditspine.sinks.layout import layout
 from auditspine.sinks.reframe import (
@@ -101,6 +102,13 @@ class StoredSchemas:
                 f"schema {schema_id} is not in ClickHouse yet: the control log must land first"
             )
         return self._texts[schema_id]
+
+
+def control_schemas() -> dict[int, str]:
+    """Give the schema texts by id that a control log starts with: those of its own events."""
+    return {
+        known.schema_id: known.text for known in event_types().values() if known.stream == "control"
+    }
 
 
 def _prepare(text: str) -> Prepared:
