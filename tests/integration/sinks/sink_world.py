@@ -1,6 +1,8 @@
 """A deployment for sink tests: sealed topics filled by the ledger's own sealing, a database of
 its own, and a check that compares every row with what was sealed."""
 
+import json
+import subprocess
 import sys
 import threading
 import time
@@ -37,6 +39,7 @@ from control_world import (
 
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(b"\x11" * 32)
 AWAIT_S = 60
+PROCESS = Path(__file__).parent / "sink_process.py"
 QUICK = Limits(max_entries=300, linger_s=0.05, quiet_linger_s=0.1)
 
 
@@ -66,20 +69,24 @@ class SinkWorld:
         self.logs: dict[tuple[str, int], Log] = {}
         self.control_state = empty_control()
         self.now_ms = int(time.time() * 1000)
-        self.client = self.connect("default")
+        self.client = self.connect(database="default")
         migrate(self.client, self.database)
         self._signers: dict[tuple, Signer] = {}
 
-    def connect(self, database=None, password=None):
+    def address(self, **changes) -> dict[str, object]:
+        return {
+            "host": "127.0.0.1",
+            "port": self.clickhouse.port,
+            "username": "admin",
+            "password": self.clickhouse.admin_password,
+            "database": self.database,
+            "autogenerate_session_id": False,
+            **changes,
+        }
+
+    def connect(self, **changes):
         try:
-            return clickhouse_connect.get_client(
-                host="127.0.0.1",
-                port=self.clickhouse.port,
-                username="admin",
-                password=password or self.clickhouse.admin_password,
-                database=database or self.database,
-                autogenerate_session_id=False,
-            )
+            return clickhouse_connect.get_client(**self.address(**changes))
         except Exception as exc:
             raise sort_error(exc) from exc
 
@@ -169,6 +176,23 @@ class SinkWorld:
         store = options.pop("store", None) or self.store()
         options = {"limits": QUICK, "group_id": self.topics.prefix + "sink", **options}
         return EvidenceSink(self.kafka, self.topics, store, [public(LOG_KEY)], **options)
+
+    def process(self, log: Path, instance: str | None = None, **limits) -> subprocess.Popen:
+        """Start a sink as a process of its own."""
+        given = {
+            "clickhouse": self.address(),
+            "kafka": self.kafka,
+            "prefix": self.topics.prefix,
+            "partitions": self.topics.partitions,
+            "public_key": public(LOG_KEY).hex(),
+            "limits": {"max_entries": 300, "linger_s": 0.05, "quiet_linger_s": 0.1, **limits},
+            "group_id": self.topics.prefix + "sink",
+            "instance_id": instance,
+        }
+        with log.open("ab") as out:
+            return subprocess.Popen(
+                [sys.executable, str(PROCESS), json.dumps(given)], stdout=out, stderr=out
+            )
 
     def committed(self, stream: str, partition: int = 0) -> int:
         rows = self.client.query(
