@@ -93,10 +93,15 @@ class SinkWorld:
     def store(self) -> Store:
         return Store(self.connect)
 
-    def create_topics(self) -> "SinkWorld":
+    def create_topics(self, only=STREAMS, partitions: int | None = None) -> "SinkWorld":
         new = [
-            NewTopic(self.topics.sealed(s), self.topics.partition_count(s), 1, config=TOPIC_CONFIG)
-            for s in STREAMS
+            NewTopic(
+                self.topics.sealed(s),
+                partitions or self.topics.partition_count(s),
+                1,
+                config=TOPIC_CONFIG,
+            )
+            for s in only
         ]
         for future in self.admin_client.create_topics(new).values():
             future.result(20)
