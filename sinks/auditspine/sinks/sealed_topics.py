@@ -30,7 +30,7 @@ def sealed_consumer(
     """
 
     def on_error(error: KafkaError) -> None:
-        if error.fatal():
+        if _is_fatal(error):
             on_fatal(error)
         else:  # librdkafka goes on trying by itself
             _log.warning("kafka", error=error.str())
@@ -120,10 +120,14 @@ def message_error(error: KafkaError, topic: str, partition: int) -> Exception | 
             f"{topic}/{partition}: the offset that comes next does not exist ({error.str()}): the "
             "sealed topic lost entries or was made anew. Restore it from a replica or an archive"
         )
-    if error.fatal():
+    if _is_fatal(error):
         return BrokerError(f"the Kafka client failed: {error.str()}")
     _log.warning("kafka", topic=topic, partition=partition, error=error.str())
     return None
+
+
+def _is_fatal(error: KafkaError) -> bool:
+    return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001 - librdkafka's name
 
 
 def _problem(consumer: Consumer, expected: Mapping[str, int]) -> str | None:
