@@ -65,7 +65,13 @@ class SinkWorld:
         self.clickhouse = clickhouse
         self.database = "s" + uuid.uuid4().hex[:12]
         self.admin_client = AdminClient({"bootstrap.servers": servers})
-        self.producer = Producer({"bootstrap.servers": servers, "message.max.bytes": 8 << 20})
+        self.producer = Producer(
+            {
+                "bootstrap.servers": servers,
+                "message.max.bytes": 8 << 20,
+                "enable.idempotence": True,  # a retry must not change the order
+            }
+        )
         self.logs: dict[tuple[str, int], Log] = {}
         self.control_state = empty_control()
         self.now_ms = int(time.time() * 1000)
