@@ -7,7 +7,6 @@ encoded fields that the sink adds. Source: Avro 1.12 specification, *Object Cont
 import json
 import struct
 from collections.abc import Iterable
-from functools import lru_cache
 from io import BytesIO
 from typing import Final
 
@@ -59,24 +58,28 @@ def reframe(header: bytes, entries: Iterable[Entry]) -> bytes:
         header: From :func:`container_header`, of the schema of all the entries.
         entries: At least one valid entry.
     """
-    pack, length = _PLACE.pack, _length
-    parts: list[bytes] = []
-    add = parts.append
+    pack, short, most = _PLACE.pack, _SHORT_LENGTHS, len(_SHORT_LENGTHS)
+    parts: list[bytes] = [header, b"", b""]
+    add = parts.extend
     count = 0
-    for entry in entries:
-        value, sig = entry.value, entry.sig
-        add(pack(entry.position, entry.timestamp, entry.flags))
-        add(length(len(value)))
-        add(value)
-        add(length(len(sig)))
-        add(sig)
-        add(value[WIRE_HEADER:])
-        count += 1
-    block = b"".join(parts)
-    return b"".join((header, _length(count), _length(len(block)), block, _SYNC))
+    for count, entry in enumerate(entries, 1):  # noqa: B007 - read below
+        position, _, timestamp, value, sig, _, _, _, flags, _ = entry
+        size, sig_size = len(value), len(sig)
+        add(
+            (
+                pack(position, timestamp, flags),
+                short[size] if size < most else _length(size),
+                value,
+                short[sig_size] if sig_size < most else _length(sig_size),
+                sig,
+                value[WIRE_HEADER:],
+            )
+        )
+    parts[1:3] = _length(count), _length(sum(map(len, parts)) - len(header))
+    parts.append(_SYNC)
+    return b"".join(parts)
 
 
-@lru_cache(maxsize=4096)
 def _length(number: int) -> bytes:
     """Encode an Avro long: zigzag, then 7 bits per byte, lowest first."""
     rest = number << 1
@@ -86,3 +89,6 @@ def _length(number: int) -> bytes:
         rest >>= 7
     out.append(rest)
     return bytes(out)
+
+
+_SHORT_LENGTHS = tuple(map(_length, range(4096)))

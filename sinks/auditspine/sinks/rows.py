@@ -3,12 +3,15 @@
 import struct
 from collections.abc import Iterable
 
-from auditspine.ledger.batch import parse_sig
+from auditspine.ledger.batch import SIGNATURE_END, parse_sig
 from auditspine.ledger.errors import FormatError
 from auditspine.ledger.segment import Entry
+from auditspine.ledger.verdict import Verdict
 from auditspine.sinks.store import quoted
 
 _FIXED = struct.Struct("<Qqq32s32sbBQQQ")
+_CLAIM = struct.Struct(">32sQQ")  # of a sig header, after its signature: key, epoch, sequence
+_NAMES_AT = SIGNATURE_END + _CLAIM.size + 20  # after the former epoch, and size and index of batch
 _UNCLAIMED = bytes(3)  # three empty strings
 _STRUCTURE = (
     "position UInt64, source_offset Int64, appended_at Int64, leaf FixedString(32), "
@@ -47,40 +50,54 @@ def encode_entries(entries: Iterable[tuple[Entry, int]]) -> bytes:
     Args:
         entries: Each with the size of the control log that it was judged on.
     """
-    pack = _FIXED.pack
+    pack, valid = _FIXED.pack, Verdict.VALID
     parts: list[bytes] = []
     add = parts.append
-    names: dict[tuple[bytes, str, str], bytes] = {}
     for entry, control_size in entries:
-        try:
-            sig = parse_sig(entry.sig)
-        except FormatError:
-            epoch = sequence = 0
-            claimed = _UNCLAIMED
-        else:
-            epoch, sequence = sig.epoch, sig.sequence
-            who = (sig.public_key, sig.tenant, sig.producer)
-            claimed = names.get(who) or names.setdefault(who, _strings(*who))
+        position, offset, timestamp, _, sig, leaf, chain, verdict, flags, _ = entry
+        claimed = _claimed_by_valid(sig) if verdict is valid else None
+        epoch, sequence, names = claimed or _claimed(sig)
         add(
             pack(
-                entry.position,
-                entry.offset,
-                entry.timestamp,
-                entry.leaf,
-                entry.chain,
-                entry.verdict,
-                entry.flags,
+                position,
+                offset,
+                timestamp,
+                leaf,
+                chain,
+                verdict,
+                flags,
                 control_size,
                 epoch,
                 sequence,
             )
         )
-        add(claimed)
+        add(names)
     return b"".join(parts)
 
 
-def _strings(public_key: bytes, tenant: str, producer: str) -> bytes:
-    return b"".join(_string(text) for text in (public_key, tenant.encode(), producer.encode()))
+def _claimed_by_valid(sig: bytes) -> tuple[int, int, bytes] | None:
+    """Read what the sig header of a valid entry claims, without checking it again.
+
+    Its names are stored as RowBinary stores strings, as long as they are shorter than 128.
+    """
+    if len(sig) < _NAMES_AT + 2:
+        return None
+    tenant_end = _NAMES_AT + 1 + sig[_NAMES_AT]
+    if tenant_end >= len(sig) or sig[_NAMES_AT] > 0x7F or sig[tenant_end] > 0x7F:
+        return None
+    public_key, epoch, sequence = _CLAIM.unpack_from(sig, SIGNATURE_END)
+    names = sig[_NAMES_AT : tenant_end + 1 + sig[tenant_end]]
+    return epoch, sequence, b"\x20" + public_key + names
+
+
+def _claimed(sig: bytes) -> tuple[int, int, bytes]:
+    """Read what a sig header claims; nothing when it cannot be parsed."""
+    try:
+        header = parse_sig(sig)
+    except FormatError:
+        return 0, 0, _UNCLAIMED
+    texts = (header.public_key, header.tenant.encode(), header.producer.encode())
+    return header.epoch, header.sequence, b"".join(map(_string, texts))
 
 
 def _string(text: bytes) -> bytes:

@@ -14,7 +14,7 @@ from auditspine.sinks.bad_rows import find_bad
 from auditspine.sinks.chunk import Chunk, Resume
 from auditspine.sinks.claims import Claims, Lease
 from auditspine.sinks.errors import BadDataError, UnsupportedSchemaError
-from auditspine.sinks.reframe import reframe, schema_id
+from auditspine.sinks.reframe import WIRE_HEADER, reframe, schema_id
 from auditspine.sinks.rows import encode_entries, entries_target
 from auditspine.sinks.store import Store
 from auditspine.sinks.stored_schemas import StoredSchemas
@@ -100,15 +100,15 @@ class _Landing:
     def run(self) -> None:
         chunk = self._chunk
         rows = list(chunk.entries())
-        valid: dict[int, list[Entry]] = {}
+        valid: dict[bytes, list[Entry]] = {}
         others: list[tuple[Entry, str]] = []
         for entry, _ in rows:
             if entry.verdict is Verdict.VALID:
-                valid.setdefault(schema_id(entry.value), []).append(entry)
+                valid.setdefault(entry.value[:WIRE_HEADER], []).append(entry)
             else:
                 others.append((entry, entry.reason))
-        for number, group in sorted(valid.items()):
-            others += self._write_evidence(number, group)
+        for header, group in sorted(valid.items()):
+            others += self._write_evidence(schema_id(header), group)
         self._write_quarantine(others)
         self._write_entries(rows)
         self._write_checkpoints()
