@@ -82,8 +82,8 @@ class EvidenceSink:
         self._limits = limits or Limits()
         self._group = group_id, instance_id
         self._asking = asking_consumer(kafka)
-        schemas = StoredSchemas(store, first_schemas or control_schemas())
-        self._writer = ChunkWriter(store, schemas, Claims(store))
+        self._store = store
+        self._schemas = StoredSchemas(store, first_schemas or control_schemas())
         self._stopped = threading.Event()
         self._failures = Failures()
         self._assigned: dict[tuple[str, int], Assigned] = {}
@@ -105,7 +105,8 @@ class EvidenceSink:
             BrokerError: Kafka failed for good, or its topics are not what they must be.
         """
         consumer = sealed_consumer(self._kafka, *self._group, self._failures.report)
-        pool = Pool(_WRITERS, "sink-writer")
+        pool, inserts = Pool(_WRITERS, "sink-writer"), Pool(_WRITERS, "sink-insert")
+        self._writer = ChunkWriter(self._store, self._schemas, Claims(self._store), inserts)
         try:
             sealed = await_topics(self._asking, self._topics, self._stopped, _TOPICS_S)
             if not self._stopped.is_set():
@@ -118,6 +119,7 @@ class EvidenceSink:
             self._release(consumer, abandoned, _STOP_S)
             self._assigned.clear()
             pool.close()
+            inserts.close()
             consumer.close()
             if not any(each.task and not each.task.done() for each in abandoned):
                 self._asking.close()  # a request that hangs may still use it

@@ -5,6 +5,8 @@ the claim; insert the commit. Every step can be repeated, by this sink or anothe
 """
 
 from collections.abc import Sequence
+from concurrent.futures import wait
+from functools import partial
 
 import structlog
 
@@ -14,6 +16,7 @@ from auditspine.sinks.bad_rows import find_bad
 from auditspine.sinks.chunk import Chunk, Resume
 from auditspine.sinks.claims import Claims, Lease
 from auditspine.sinks.errors import BadDataError, UnsupportedSchemaError
+from auditspine.sinks.pool import Pool
 from auditspine.sinks.reframe import WIRE_HEADER, reframe, schema_id
 from auditspine.sinks.rows import encode_entries, entries_target
 from auditspine.sinks.store import Store
@@ -50,16 +53,19 @@ class ChunkWriter:
         store: ClickHouse.
         schemas: How events are inserted.
         claims: Who may write.
+        pool: Threads for inserts that go on beside each other; not those that call ``write``,
+            which wait for them.
     """
 
-    def __init__(self, store: Store, schemas: StoredSchemas, claims: Claims) -> None:
-        self._store = store
-        self._schemas = schemas
-        self._claims = claims
+    def __init__(self, store: Store, schemas: StoredSchemas, claims: Claims, pool: Pool) -> None:
+        self.store = store
+        self.schemas = schemas
+        self.claims = claims
+        self.pool = pool
 
     def resume(self, topic: str, partition: int) -> Resume:
         """Give where a sealed partition goes on; errors as in :class:`Claims`."""
-        return self._claims.resume(topic, partition)
+        return self.claims.resume(topic, partition)
 
     def write(self, chunk: Chunk) -> int:
         """Claim a chunk and, when the claim has its boundaries, write and commit it.
@@ -74,9 +80,9 @@ class ChunkWriter:
             UnavailableError: Repeat later.
             RefusedError: ClickHouse refuses.
         """
-        lease = self._claims.claim(chunk)
+        lease = self.claims.claim(chunk)
         if lease.sealed_next == chunk.sealed_next:
-            _Landing(self._store, self._schemas, self._claims, chunk, lease).run()
+            _Landing(self, chunk, lease).run()
         return lease.sealed_next
 
 
@@ -87,12 +93,11 @@ class _Landing:
     the claim is so old that ClickHouse may have forgotten the token.
     """
 
-    def __init__(
-        self, store: Store, schemas: StoredSchemas, claims: Claims, chunk: Chunk, lease: Lease
-    ) -> None:
-        self._store = store
-        self._schemas = schemas
-        self._claims = claims
+    def __init__(self, writer: ChunkWriter, chunk: Chunk, lease: Lease) -> None:
+        self._store = writer.store
+        self._schemas = writer.schemas
+        self._claims = writer.claims
+        self._pool = writer.pool
         self._chunk = chunk
         self._lease = lease
         self._origin = chunk.last.segment.origin
@@ -107,11 +112,18 @@ class _Landing:
                 valid.setdefault(entry.value[:WIRE_HEADER], []).append(entry)
             else:
                 others.append((entry, entry.reason))
-        for header, group in sorted(valid.items()):
-            others += self._write_evidence(schema_id(header), group)
-        self._write_quarantine(others)
-        self._write_entries(rows)
-        self._write_checkpoints()
+        beside = (
+            self._pool.submit(partial(self._write_entries, rows)),
+            self._pool.submit(self._write_checkpoints),
+        )
+        try:
+            for header, group in sorted(valid.items()):
+                others += self._write_evidence(schema_id(header), group)
+            self._write_quarantine(others)
+        finally:
+            wait(beside)
+        for each in beside:
+            each.result()
         self._hold()
         self._claims.commit(chunk)
 

@@ -14,11 +14,13 @@ from auditspine.ledger.verdict import Verdict
 from auditspine.sinks.chunk import Follower, Limits
 from auditspine.sinks.claims import LEASE_S, Claims
 from auditspine.sinks.errors import RefusedError, StaleError, UnavailableError
+from auditspine.sinks.pool import Pool
 from auditspine.sinks.store import Store
 from auditspine.sinks.stored_schemas import StoredSchemas, control_schemas
 from auditspine.sinks.writer import ChunkWriter
 
 ALL = Limits(max_entries=100_000, linger_s=0, quiet_linger_s=0)
+POOL = Pool(4, "test-insert")
 STEPS = ("claims", "evidence", "quarantine", "entries", "checkpoints", "commits")
 
 
@@ -50,7 +52,7 @@ class DyingStore(Store):
 
 
 def writer(store, clock=time.monotonic) -> ChunkWriter:
-    return ChunkWriter(store, StoredSchemas(store, control_schemas()), Claims(store, clock))
+    return ChunkWriter(store, StoredSchemas(store, control_schemas()), Claims(store, clock), POOL)
 
 
 def land(world, log, make, limits=ALL) -> None:
@@ -147,17 +149,21 @@ def test_two_sinks_that_cut_differently_write_the_same(filled) -> None:
 
 
 def test_a_sink_that_slept_past_its_lease_writes_nothing_when_others_went_on(filled) -> None:
-    """A zombie: it claimed and stops before its rows; another finishes; then it wakes."""
+    """A zombie: it claimed and stops before its rows; another finishes; then it wakes, and
+    ClickHouse has forgotten every token."""
     log, now = filled.log("inference"), [0.0]
 
     class SleepyStore(Store):
-        def insert_data(self, target, data, fmt, token):
-            super().insert_data(target, data, fmt, token)
-            land(filled, log, filled.store)
-            filled.client.command(
-                "ALTER TABLE entries MODIFY SETTING non_replicated_deduplication_window = 0"
-            )
-            now[0] += LEASE_S + 1
+        def query(self, sql, parameters=None):
+            rows = super().query(sql, parameters)
+            if rows and "sealed_first" in sql:  # the claim was made and read
+                land(filled, log, filled.store)
+                for each in ("evidence", "quarantine", "entries", "checkpoints"):
+                    filled.client.command(
+                        f"ALTER TABLE {each} MODIFY SETTING non_replicated_deduplication_window = 0"
+                    )
+                now[0] += LEASE_S + 1
+            return rows
 
     store = SleepyStore(filled.connect)
     write = writer(store, lambda: now[0])
