@@ -82,9 +82,10 @@ class Layout:
     """What ClickHouse must be told to read events of one schema.
 
     Attributes:
-        structure: ClickHouse type of the event, a named Tuple.
-        expressions: SQL expression per column of ``evidence`` that comes from the event, over
-            a column ``event`` of that type.
+        structure: Columns, with their types, as which ClickHouse reads the event: fields of the
+            envelope each by itself, named by its path, and the body as a named Tuple. ClickHouse
+            analyses a statement much faster than with one Tuple of everything.
+        expressions: SQL expression over them per column of ``evidence`` that comes from the event.
     """
 
     structure: str
@@ -106,16 +107,19 @@ def layout(text: str) -> Layout:
     fields = {str(field["name"]): field["type"] for field in event["fields"]}
     if set(fields) != {"envelope", "body"}:
         raise UnsupportedSchemaError(f"expected the fields envelope and body, got {list(fields)}")
-    body = "event.body"
-    artifacts = _artifacts(fields["body"], body)
-    expressions = {
+    columns = {
         column: _envelope_column(column, path, fields["envelope"])
         for column, path in COLUMNS.items()
     }
+    body = _quote("event.body")
+    structure = [read for read, _ in columns.values() if read]
+    structure.append(f"{body} {_type(fields['body'])}")
+    expressions = {column: expression for column, (_, expression) in columns.items()}
+    artifacts = _artifacts(fields["body"], body)
     joined = f"arrayConcat({', '.join(artifacts)})" if artifacts else "[]"
     expressions["artifacts"] = f"CAST({joined}, '{_ARTIFACT_TYPE}')"
     expressions["body"] = _json(fields["body"], body)
-    return Layout(_type(event), expressions)
+    return Layout(", ".join(structure), expressions)
 
 
 def _expand(text: str) -> Schema:
@@ -129,20 +133,20 @@ def _expand(text: str) -> Schema:
     return schema
 
 
-def _envelope_column(column: str, path: str, envelope: Schema) -> str:
-    """Give the expression of one typed column; the type's default where the field is missing."""
+def _envelope_column(column: str, path: str, envelope: Schema) -> tuple[str, str]:
+    """Give what is read for one typed column, and its expression; a default without a field."""
     schema: Any = envelope
-    expression = "event.envelope"
     for name in path.split("."):
         schema = _field(schema, name)
-        expression += f".{_quote(name)}"
-    if column == "event_id":
-        return f"toUUID({expression})"
-    if column == "occurred_at":
-        return f"fromUnixTimestamp64Micro({expression}, 'UTC')"
     if schema is None:
-        return "[]" if column in _LIST_COLUMNS else "''"
-    return expression if column in _LIST_COLUMNS else f"ifNull({expression}, '')"
+        return "", "[]" if column in _LIST_COLUMNS else "''"
+    name = _quote(f"event.envelope.{path}")
+    read = f"{name} {_type(schema)}"
+    if column == "event_id":
+        return read, f"toUUID({name})"
+    if column == "occurred_at":
+        return read, f"fromUnixTimestamp64Micro({name}, 'UTC')"
+    return read, name if column in _LIST_COLUMNS else f"ifNull({name}, '')"
 
 
 def _field(schema: Any, name: str) -> Any:

@@ -113,5 +113,5 @@ def control_schemas() -> dict[int, str]:
 
 def _prepare(text: str) -> Prepared:
     shape = layout(text)
-    structure = f"place {PLACE_TYPE}, value String, sig String, event {shape.structure}"
+    structure = f"place {PLACE_TYPE}, value String, sig String, {shape.structure}"
     return Prepared(container_header(text), {**_PLACED, **shape.expressions}, structure)

@@ -404,7 +404,7 @@ class World:
         columns += ", " + ", ".join(shape.expressions)
         select = ", ".join([f"'{log.origin}'", POSITION, APPENDED_AT, FLAGS, "value", "sig"])
         select += ", " + ", ".join(shape.expressions.values())
-        structure = f"place {PLACE_TYPE}, value String, sig String, event {shape.structure}"
+        structure = f"place {PLACE_TYPE}, value String, sig String, {shape.structure}"
         quoted = structure.replace("'", "\\'")
         self.client.raw_insert(
             f"evidence ({columns}) SELECT {select} FROM input('{quoted}')",
