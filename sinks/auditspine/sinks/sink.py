@@ -18,7 +18,12 @@ from auditspine.ledger.topics import Topics
 from auditspine.sinks.assigned import Assigned
 from auditspine.sinks.chunk import Chunk, Follower, Limits, Resume
 from auditspine.sinks.claims import Claims
-from auditspine.sinks.errors import SchemaNotStoredError, StaleError, UnavailableError
+from auditspine.sinks.errors import (
+    BrokerError,
+    SchemaNotStoredError,
+    StaleError,
+    UnavailableError,
+)
 from auditspine.sinks.failures import Failures
 from auditspine.sinks.pool import Pool, Task
 from auditspine.sinks.sealed_topics import (
@@ -31,6 +36,7 @@ from auditspine.sinks.sealed_topics import (
 )
 from auditspine.sinks.store import Store
 from auditspine.sinks.stored_schemas import StoredSchemas, control_schemas
+from auditspine.sinks.throttle import Throttle
 from auditspine.sinks.writer import ChunkWriter
 
 _WRITERS = 4
@@ -87,7 +93,7 @@ class EvidenceSink:
         self._stopped = threading.Event()
         self._failures = Failures()
         self._assigned: dict[tuple[str, int], Assigned] = {}
-        self._is_throttled = False
+        self._throttle = Throttle(self._limits)
         self._report_at = 0.0
         self.landed_entries = 0
         self.landed_chunks = 0
@@ -113,6 +119,8 @@ class EvidenceSink:
                 self._subscribe(consumer, sealed)
             while not self._stopped.is_set():
                 self._step(consumer, pool)
+        except KafkaException as exc:
+            raise BrokerError(f"the Kafka client failed: {exc.args[0].str()}") from exc
         finally:
             self._stopped.set()
             abandoned = list(self._assigned.values())
@@ -168,7 +176,7 @@ class EvidenceSink:
             self._take(message, now)
         for each in list(self._assigned.values()):
             self._advance(consumer, pool, each)
-        self._throttle(consumer)
+        self._throttle.apply(consumer, self._assigned.values())
         if now >= self._report_at:
             self._report_at = now + _COMMIT_EVERY_S
             self._report(consumer, self._assigned.values())
@@ -260,21 +268,6 @@ class EvidenceSink:
         each.landed_next = chunk.sealed_next
         self.landed_entries += chunk.last.head.size - chunk.first
         self.landed_chunks += 1
-
-    def _throttle(self, consumer: Consumer) -> None:
-        """Pause what has too much in memory; resume what has room."""
-        active = [(each, each.follower) for each in self._assigned.values() if each.follower]
-        total = sum(follower.waiting_bytes for _, follower in active)
-        most = self._limits.max_total_bytes
-        self._is_throttled = total > (most // 2 if self._is_throttled else most)
-        for each, follower in active:
-            place = [TopicPartition(each.topic, each.partition)]
-            if not each.is_paused and follower.should_pause(everything=self._is_throttled):
-                consumer.pause(place)
-                each.is_paused = True
-            elif each.is_paused and follower.may_resume(everything=not self._is_throttled):
-                consumer.resume(place)
-                each.is_paused = False
 
     def _report(self, consumer: Consumer, assigned: Iterable[Assigned]) -> None:
         """Commit offsets, for lag metrics alone."""
