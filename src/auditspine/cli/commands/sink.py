@@ -5,13 +5,12 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from auditspine.sinks.sink import EvidenceSink
 
 from auditspine.cli.connections import clickhouse_store, kafka_properties, trusted_log_keys
 from auditspine.cli.logs import set_up_logging
 from auditspine.cli.options import ClickHouseOption, DataDirOption, ServersOption
 from auditspine.cli.settings import load_settings
-from auditspine.schemas.catalogue import schema_texts
+from auditspine.sinks.sink import EvidenceSink
 
 
 def sink(
@@ -43,7 +42,6 @@ def sink(
         settings.topics,
         clickhouse_store(settings),
         trusted_log_keys(settings.trust_path),
-        first_schemas=schema_texts(),
         instance_id=None if instance is None else f"{instance}-sink",
     )
 
