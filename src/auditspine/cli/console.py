@@ -18,8 +18,17 @@ _THEME = Theme(
     }
 )
 
-stdout = Console(theme=_THEME, highlight=False)
-stderr = Console(theme=_THEME, highlight=False, stderr=True)
+_PLAIN_WIDTH = 120  # columns, where the output is no terminal
+
+
+def _console(*, to_stderr: bool) -> Console:
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(theme=_THEME, highlight=False, stderr=to_stderr, width=width)
+
+
+stdout = _console(to_stderr=False)
+stderr = _console(to_stderr=True)
 
 
 def print_json(value: Any) -> None:

@@ -117,7 +117,7 @@ class Operator:
     ) -> None:
         self._key = key
         self._client = AuditClient(
-            kafka,
+            {"log_level": "0", **kafka},
             tenant=PLATFORM_TENANT,
             producer=OPERATOR,
             key=key,

@@ -7,6 +7,7 @@ import typer
 from confluent_kafka import KafkaException
 
 from auditspine.cli.commands import (
+    demo,
     init,
     keys,
     publish,
@@ -38,6 +39,7 @@ app = typer.Typer(
     """,
 )
 _START, _USE, _RUN = "Start here", "Use it", "Run its parts"
+app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(up.up)
 app.command(rich_help_panel=_START)(status.status)
 app.command(rich_help_panel=_USE)(publish.publish)

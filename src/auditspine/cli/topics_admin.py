@@ -19,6 +19,8 @@ _TIMEOUT_S = 15.0
 _NOT_YET = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
 _LOAD_BEARING = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")

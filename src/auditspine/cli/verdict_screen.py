@@ -36,7 +36,8 @@ def print_report(console: Console, report: Report) -> None:
         f"{_VERDICTS[report.outcome]}  {report.entries:,} entries in {filled} logs, "
         f"{checkpoints:,} signed checkpoints"
         + (f", {_count(len(report.defects) + report.defects_beyond, 'defect')}")
-        * bool(report.defects)
+        * bool(report.defects),
+        soft_wrap=True,
     )
     for line in basis_lines(report.basis):
         console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
@@ -72,31 +73,32 @@ def basis_lines(basis: Basis) -> list[str]:
     if basis.kept_checkpoints:
         lines.append(f"compared with {_count(basis.kept_checkpoints, 'kept checkpoint')}")
     if basis.heartbeats:
-        lines.append(f"{_count(basis.heartbeats, 'producer stream')} agree with their heartbeats")
+        lines.append(
+            f"{_count(basis.heartbeats, 'producer stream')} compared with signed heartbeats"
+        )
     lines.append("whoever holds the log key could still rewrite all of it: docs/threat-model.md")
     return lines
 
 
 def _logs(logs: tuple[LogReport, ...]) -> Table:
     table = Table(box=None, header_style="title", pad_edge=False)
-    table.add_column("log")
-    for name in ("entries", "valid", "quarantined", "checkpoints"):
+    table.add_column("log", no_wrap=True)
+    for name in ("entries", "quarantined", "checkpoints", "proven"):
         table.add_column(name, justify="right")
-    table.add_column("proven up to")
-    table.add_column("root")
+    table.add_column("sealed at", no_wrap=True)
+    table.add_column("root", no_wrap=True)
     for log in logs:
         if not log.size and not log.checkpoints:
             continue
-        valid = log.verdicts.get("valid", 0)
-        bad = log.size - valid
+        bad = log.size - log.verdicts.get("valid", 0)
         table.add_row(
             f"{log.topic}/{log.partition}",
             f"{log.size:,}",
-            f"{valid:,}",
             f"[warn]{bad:,}[/]" if bad else "0",
             f"{log.checkpoints:,}",
-            f"{log.proven_size:,} {_moment(log.sealed_at)}",
-            f"[hash]{log.root[:16]}…[/]" if log.root else "-",
+            f"{log.proven_size:,}",
+            _moment(log.sealed_at),
+            f"[hash]{log.root[:12]}…[/]" if log.root else "-",
         )
     return table
 
@@ -125,4 +127,4 @@ def _count(number: int, noun: str) -> str:
 def _moment(ms: int | None) -> str:
     if ms is None:
         return ""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("at %Y-%m-%d %H:%M:%SZ")
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%m-%d %H:%M:%SZ")

@@ -81,7 +81,8 @@ class AssignedLog:
         """Tell whether a segment must be sealed now, a checkpoint in a quiet interval included."""
         waited = now - self.touched_at
         if not self.pending:
-            return waited >= limits.quiet_s
+            is_new = self.head.size == 0 and self.until_table == 0
+            return is_new or waited >= limits.quiet_s  # the first checkpoint says: it is empty
         return waited >= limits.linger_s or len(self.pending) >= limits.max_entries
 
 

@@ -1,6 +1,7 @@
 """``auditspine sql``: queries on the evidence, and the questions that auditors ask."""
 
 import sys
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
 from auditspine.cli.settings import load_settings
 from auditspine.sinks.store import sort_error
 
+_ACROSS = 5  # columns that one row may have to be shown across
 _CELL = 60  # characters; JSON has the whole value
 
 
@@ -67,10 +69,8 @@ def sql(
     client = clickhouse_client(settings, reader=True)
     try:
         if as_json:
-            with client.raw_stream(text, parameters=bound, fmt="JSONEachRow") as stream:
-                for chunk in iter(lambda: stream.read(65536), b""):
-                    sys.stdout.buffer.write(chunk)
-            sys.stdout.flush()
+            found = client.raw_query(text, parameters=bound, fmt="JSONEachRow")
+            sys.stdout.write(found.decode())
         else:
             result = client.query(text, parameters=bound)
             stdout.print(table_of(result.column_names, result.result_rows, limit))
@@ -81,7 +81,14 @@ def sql(
 
 
 def table_of(columns: Any, rows: Any, limit: int = 100) -> Table:
-    """Give rows of a query as a table for the terminal."""
+    """Give rows of a query as a table for the terminal; one row with many columns goes down."""
+    if len(rows) == 1 and len(columns) > _ACROSS:
+        record = Table(box=None, show_header=False, pad_edge=False)
+        record.add_column(style="title", no_wrap=True)
+        record.add_column(overflow="fold")
+        for name, value in zip(columns, rows[0], strict=True):
+            record.add_row(str(name), _cell(value))
+        return record
     table = Table(box=None, header_style="title", pad_edge=False)
     for name in columns:
         table.add_column(str(name), overflow="fold")
@@ -101,8 +108,10 @@ def _cell(value: object) -> str:
         text = ", ".join(map(_cell, value))
     elif isinstance(value, float):
         text = f"{value:.4g}"
-    elif hasattr(value, "strftime"):
+    elif isinstance(value, datetime):
         text = value.strftime("%Y-%m-%d %H:%M:%S")
+    elif isinstance(value, str) and value.startswith("sha256:"):
+        text = value[: len("sha256:") + 16] + "…"
     else:
         text = str(value)
     return (text if len(text) <= _CELL else text[: _CELL - 1] + "…").replace("[", r"\[")

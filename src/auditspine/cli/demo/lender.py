@@ -1,0 +1,464 @@
+"""One lender's model from data to outcomes, as signed events. Every figure is computed."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import distributions, version
+from importlib.resources import files
+from typing import Any
+
+from auditspine.cli.demo.applications import (
+    FEATURES,
+    LABEL,
+    NUMERIC,
+    PROTECTED,
+    Application,
+    Split,
+)
+from auditspine.cli.demo.credit_model import (
+    L2,
+    LEARNING_RATE,
+    PASSES,
+    CreditModel,
+    GroupMetrics,
+    disparate_impact,
+    evaluate,
+    retune,
+    train,
+)
+from auditspine.producers.client import AuditClient
+from auditspine.producers.delivery import Delivery
+from auditspine.schemas.models import (
+    Actor,
+    ApprovalDecided,
+    ApprovalDecidedBody,
+    ArtifactAccessed,
+    ArtifactAccessedBody,
+    ArtifactRef,
+    Code,
+    Column,
+    ColumnRef,
+    Correlation,
+    DatasetRegistered,
+    DatasetRegisteredBody,
+    DatasetSnapshotted,
+    DatasetSnapshottedBody,
+    DeploymentChanged,
+    DeploymentChangedBody,
+    Event,
+    FeatureDefined,
+    FeatureDefinedBody,
+    FeatureValue,
+    LabelCount,
+    LabelsApplied,
+    LabelsAppliedBody,
+    Metric,
+    ModelRegistered,
+    ModelRegisteredBody,
+    Origin,
+    OutcomeObserved,
+    OutcomeObservedBody,
+    Param,
+    PredictionMade,
+    PredictionMadeBody,
+    RunCompleted,
+    RunCompletedBody,
+    RunStarted,
+    RunStartedBody,
+    Slice,
+    ThresholdCheck,
+    ValidationReported,
+    ValidationReportedBody,
+)
+
+WORKLOADS = ("data-platform", "trainer", "validator", "release-desk", "scorer")
+MODEL = "mortgage-denial"
+LEAST_IMPACT = 0.8  # the four-fifths rule, 29 CFR 1607.4(D)
+TARGET_IMPACT = 0.85
+REJECT, ACCEPT = "reject", "accept"
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A model version and what its validation found."""
+
+    ref: ArtifactRef
+    evaluation: ArtifactRef
+    measured: Sequence[GroupMetrics]
+    impact: float
+    passed: bool
+
+
+@dataclass(slots=True)
+class Lender:
+    """Publishes the life of one lender's model.
+
+    Attributes:
+        tenant: The lender.
+        clients: Its workloads' clients by name.
+        run: Distinguishes repeated runs of the demo.
+        deliveries: What was published.
+        deployment: Where the model serves; ``None`` when none was approved.
+        predictions: Identifiers of the predictions.
+    """
+
+    tenant: str
+    clients: dict[str, AuditClient]
+    run: str
+    deliveries: list[Delivery] = field(default_factory=list)
+    deployment: ArtifactRef | None = None
+    predictions: list[str] = field(default_factory=list)
+
+    def register_data(self, raw: bytes, splits: dict[str, Split]) -> None:
+        """Register the data set, its snapshots, labels and features."""
+        dataset = _ref("dataset", "hmda-boston", "1996", raw)
+        self._say(
+            "data-platform",
+            DatasetRegistered,
+            DatasetRegisteredBody(
+                dataset=dataset,
+                description="Mortgage applications in Boston with the lender's decision on each",
+                source="R package Ecdat, Hdma, after Munnell et al. 1996",
+                licence="GPL-2.0-or-later",
+                owner=f"data-office@{self.tenant}.example",
+                permitted_purposes=("credit risk modelling", "fair lending tests"),
+            ),
+            "quarterly intake",
+        )
+        for split in splits.values():
+            self._snapshot(dataset, split)
+        labels, rows = self.labels(splits["train"]), splits["train"].rows
+        denied = sum(row.denied for row in rows)
+        self._say(
+            "data-platform",
+            LabelsApplied,
+            LabelsAppliedBody(
+                labels=labels,
+                snapshot=self.snapshot(splits["train"]),
+                column=LABEL,
+                labeller="lender's records",
+                method="observed",
+                instructions="1 where the lender denied the application, else 0",
+                counts=(
+                    LabelCount(label="0", rows=len(rows) - denied),
+                    LabelCount(label="1", rows=denied),
+                ),
+            ),
+            "labels for training",
+        )
+        for name in FEATURES:
+            self._define(name, splits["train"])
+
+    def train_first(self, splits: dict[str, Split], on_pass: Callable[[int], None]) -> CreditModel:
+        """Train version 1, with its run and registration."""
+        return self._train("1", splits["train"], lambda rows: train(rows, on_pass), None)
+
+    def retune(self, model: CreditModel, splits: dict[str, Split]) -> CreditModel:
+        """Make version 2: the same weights with a fairer threshold."""
+        return self._train(
+            "2", splits["train"], lambda rows: retune(model, rows, TARGET_IMPACT), model
+        )
+
+    def validate(self, model: CreditModel, number: str, splits: dict[str, Split]) -> Validated:
+        """Measure a version on the test split and report it."""
+        split = splits["test"]
+        self.touch("validator", self.snapshot(split), "independent validation", len(split.content))
+        measured = evaluate(model, split.rows)
+        impact, overall = disparate_impact(measured), measured[0]
+        checks = (
+            _check("accuracy", overall.accuracy, 0.85),
+            _check("disparate_impact", impact, LEAST_IMPACT),
+        )
+        report = repr((measured, checks)).encode()
+        evaluation = _ref("evaluation", f"{MODEL}-{number}", number, report)
+        passed = all(check.passed for check in checks)
+        self._say(
+            "validator",
+            ValidationReported,
+            ValidationReportedBody(
+                model=self.model(model, number),
+                evaluation=evaluation,
+                snapshot=self.snapshot(split),
+                metrics=tuple(metric for group in measured for metric in _metrics(group)),
+                thresholds=checks,
+                passed=passed,
+                independent=True,
+            ),
+            f"validation of version {number}",
+        )
+        return Validated(self.model(model, number), evaluation, measured, impact, passed)
+
+    def decide(self, found: Validated) -> bool:
+        """Approve or reject a version as its validation says; deploy it when approved."""
+        number = found.ref.version
+        approval = self._say(
+            "release-desk",
+            ApprovalDecided,
+            ApprovalDecidedBody(
+                subject=found.ref,
+                decision="approved" if found.passed else "rejected",
+                meaning="I have read the validation report and accept the remaining risk"
+                if found.passed
+                else "The four-fifths rule is not met",
+                role="head of model risk",
+                validations=(found.evaluation,),
+            ),
+            f"release of version {number}",
+            justification="Model risk policy, section 4.2",
+            actor=Actor(
+                principal=f"maria.keller@{self.tenant}.example",
+                kind="person",
+                roles=("model-risk-officer",),
+                origin=Origin(network="office-vpn"),
+            ),
+        )
+        if found.passed:
+            self.deployment = _ref("deployment", f"{MODEL}-api", number, found.ref.digest)
+            self._say(
+                "release-desk",
+                DeploymentChanged,
+                DeploymentChangedBody(
+                    deployment=self.deployment,
+                    model=found.ref,
+                    environment="production",
+                    action="deployed",
+                    traffic_share=1.0,
+                    approval_event_id=approval.envelope.event_id,
+                ),
+                f"approved release of version {number}",
+                correlation=Correlation(causation_id=str(approval.envelope.event_id)),
+            )
+        return found.passed
+
+    def serve(self, model: CreditModel, found: Validated, rows: Sequence[Application]) -> None:
+        """Predict on live applications, and report what the lender decided on each."""
+        assert self.deployment is not None
+        self.touch("scorer", found.ref, "load the model to serve it", len(model.artifact))
+        for row in rows:
+            began = time.perf_counter()
+            score = model.score(row)
+            latency_ms = (time.perf_counter() - began) * 1000
+            name = f"{self.run}-{row.number}"
+            self._say(
+                "scorer",
+                PredictionMade,
+                PredictionMadeBody(
+                    prediction_id=name,
+                    deployment=self.deployment,
+                    model=found.ref,
+                    features=tuple(
+                        FeatureValue(name=feature, number=value)
+                        for feature, value in row.features.items()
+                    ),
+                    score=score,
+                    threshold=model.threshold,
+                    decision=REJECT if model.denies(score) else ACCEPT,
+                    latency_ms=latency_ms,
+                ),
+                "application received",
+            )
+            self.predictions.append(name)
+        for name, row in zip(self.predictions, rows, strict=True):
+            self._say(
+                "scorer",
+                OutcomeObserved,
+                OutcomeObservedBody(
+                    prediction_id=name,
+                    deployment=self.deployment,
+                    label="denied" if row.denied else "granted",
+                    observed_at=datetime.now(UTC),
+                    source="loan officer",
+                ),
+                "decision of the loan officer",
+            )
+
+    def touch(self, workload: str, artifact: ArtifactRef, purpose: str, size: int) -> None:
+        """Report that a workload read an artifact."""
+        self._say(
+            workload,
+            ArtifactAccessed,
+            ArtifactAccessedBody(
+                artifact=artifact, operation="read", purpose=purpose, size_bytes=size
+            ),
+            purpose,
+        )
+
+    def snapshot(self, split: Split) -> ArtifactRef:
+        """Give the reference of a split."""
+        return _ref("snapshot", f"{self.tenant}-{split.name}", "1", split.content)
+
+    def labels(self, split: Split) -> ArtifactRef:
+        """Give the reference of a split's labels."""
+        content = "".join(str(int(row.denied)) for row in split.rows).encode()
+        return _ref("labels", f"{self.tenant}-{LABEL}", "1", content)
+
+    def model(self, model: CreditModel, number: str) -> ArtifactRef:
+        """Give the reference of a model version."""
+        return _ref("model", MODEL, number, model.artifact)
+
+    def _snapshot(self, dataset: ArtifactRef, split: Split) -> None:
+        kind: Any = {"train": "train", "test": "test", "live": "all"}[split.name]
+        columns = tuple(
+            Column(
+                name=name,
+                type="real" if name in NUMERIC else "boolean",
+                sensitivity="restricted" if name == PROTECTED else "confidential",
+                protected_attribute=name == PROTECTED,
+                missing=0,
+            )
+            for name in (*FEATURES, PROTECTED, LABEL)
+        )
+        self._say(
+            "data-platform",
+            DatasetSnapshotted,
+            DatasetSnapshottedBody(
+                snapshot=self.snapshot(split),
+                dataset=dataset,
+                rows=len(split.rows),
+                columns=columns,
+                split=kind,
+                selection="by a hash of lender and row number",
+                size_bytes=len(split.content),
+            ),
+            f"snapshot for {split.name}",
+        )
+
+    def _define(self, name: str, split: Split) -> None:
+        definition = f"column {name}" if name in NUMERIC else f"1 where {name} is yes, else 0"
+        self._say(
+            "data-platform",
+            FeatureDefined,
+            FeatureDefinedBody(
+                feature=_feature(name),
+                description=f"{name}, see data/ORIGIN.md",
+                inputs=(ColumnRef(artifact=self.snapshot(split), column=name),),
+                definition=definition,
+                language="python",
+                type="real" if name in NUMERIC else "boolean",
+                owner=f"features@{self.tenant}.example",
+            ),
+            "features of the mortgage model",
+        )
+
+    def _train(
+        self,
+        number: str,
+        split: Split,
+        make: Callable[[Sequence[Application]], CreditModel],
+        before: CreditModel | None,
+    ) -> CreditModel:
+        run_id = f"{self.run}-v{number}"
+        inputs = (self.snapshot(split), self.labels(split))
+        correlation = Correlation(run_id=run_id)
+        reason = "first version" if before is None else "the four-fifths rule was not met"
+        self.touch("trainer", inputs[0], "training", len(split.content))
+        self._say(
+            "trainer",
+            RunStarted,
+            RunStartedBody(
+                run_id=run_id,
+                name=f"{MODEL}-training",
+                code=_code(),
+                environment=_environment(),
+                inputs=inputs,
+                features=tuple(map(_feature, FEATURES)),
+                params=(
+                    Param(name="passes", value=repr(PASSES)),
+                    Param(name="learning_rate", value=repr(LEARNING_RATE)),
+                    Param(name="l2", value=repr(L2)),
+                ),
+            ),
+            reason,
+            correlation=correlation,
+        )
+        began = time.perf_counter()
+        model = make(split.rows)
+        took = time.perf_counter() - began
+        self._say(
+            "trainer",
+            RunCompleted,
+            RunCompletedBody(
+                run_id=run_id,
+                status="succeeded",
+                metrics=tuple(_metrics(evaluate(model, split.rows)[0])),
+                outputs=(self.model(model, number),),
+                duration_seconds=took,
+            ),
+            reason,
+            correlation=correlation,
+        )
+        self._say(
+            "trainer",
+            ModelRegistered,
+            ModelRegisteredBody(
+                model=self.model(model, number),
+                run_id=run_id,
+                algorithm="logistic regression",
+                training_snapshots=inputs[:1],
+                labels=inputs[1:],
+                features=tuple(map(_feature, FEATURES)),
+                code=_code(),
+                environment=_environment(),
+                intended_use="Rank mortgage applications by the risk that they would be denied",
+                limitations="Trained on Boston applications of 1990 only; must not decide alone",
+                owner=f"credit-models@{self.tenant}.example",
+                previous=None if before is None else self.model(before, "1"),
+            ),
+            reason,
+            correlation=correlation,
+        )
+        return model
+
+    def _say(
+        self, workload: str, kind: type[Event], body: object, reason: str, **fields: Any
+    ) -> Event:
+        client = self.clients[workload]
+        event = kind.model_validate(
+            {"envelope": client.envelope("request", reason, **fields), "body": body}
+        )
+        self.deliveries.append(client.publish(event))
+        return event
+
+
+def _ref(kind: str, name: str, number: str, content: bytes) -> ArtifactRef:
+    return ArtifactRef(kind=kind, name=name, version=number, digest=sha256(content).digest())
+
+
+def _feature(name: str) -> ArtifactRef:
+    return _ref("feature", name, "1", f"{name} of hmda-boston".encode())
+
+
+def _code() -> Code:
+    source = (files("auditspine.cli.demo") / "credit_model.py").read_bytes()
+    digest = sha256(source).digest()
+    return Code(
+        repository=f"auditspine {version('auditspine')}", commit=digest.hex()[:12], digest=digest
+    )
+
+
+def _environment() -> ArtifactRef:
+    installed = sorted({f"{each.name}=={each.version}" for each in distributions()})
+    return _ref("environment", "python", "1", "\n".join(installed).encode())
+
+
+def _metrics(group: GroupMetrics) -> list[Metric]:
+    values = (
+        ("auc", group.auc, "1"),
+        ("log_loss", group.log_loss, "nat"),
+        ("accuracy", group.accuracy, "1"),
+        ("approval_rate", group.approval_rate, "1"),
+    )
+    part = {"protected": "1", "other": "0"}.get(group.group)
+    where = None if part is None else Slice(attribute=PROTECTED, value=part)
+    return [
+        Metric(name=name, value=value, unit=unit, samples=group.rows, slice=where)
+        for name, value, unit in values
+    ]
+
+
+def _check(metric: str, value: float, limit: float) -> ThresholdCheck:
+    return ThresholdCheck(
+        metric=metric, comparison="at_least", limit=limit, value=value, passed=value >= limit
+    )
