@@ -1,0 +1,235 @@
+"""The command line as a user has it: one embedded stack, and the commands on it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from auditspine.schemas.examples import example
+
+READY_S = 180
+COMMAND = [sys.executable, "-m", "auditspine.cli"]
+
+
+class Stack:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.data = root / "data"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Stack":
+        with (self.root / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "up", "--data-dir", str(self.data)],
+                stdout=log,
+                stderr=log,
+                cwd=self.root,
+            )
+        await_true(lambda: self.process.poll() is not None or self.run("status")[0] == 0, "ready")
+        assert self.process.poll() is None, (self.root / "up.log").read_text()
+        return self
+
+    def run(self, *arguments: str, stdin: str = "", data_dir: bool = True):
+        """Run a command; give its exit code, stdout and stderr."""
+        where = ["--data-dir", str(self.data)] if data_dir else []
+        done = subprocess.run(
+            [*COMMAND, *arguments, *where],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=self.root,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    def left(self) -> list[str]:
+        """Name the processes that still use the data directory."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                except OSError:
+                    continue
+                if str(self.data) in line:
+                    found.append(line)
+        return found
+
+
+def await_true(condition, what: str, timeout_s: float = READY_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.2)
+
+
+def event(event_type: str = "prediction.made", producer: str = "scorer", **body) -> str:
+    content = json.loads(example(event_type))
+    content["envelope"]["workload"]["name"] = producer
+    del content["envelope"]["event_id"]
+    content["body"] |= body
+    return json.dumps(content)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    running = Stack(tmp_path_factory.mktemp("cli")).start()
+    assert running.run("tenants", "register", "acme", "--name", "Acme Bank")[0] == 0
+    assert running.run("keys", "create", "scorer")[0] == 0
+    code, out, err = running.run("keys", "register", "scorer", "--tenant", "acme")
+    assert code == 0, out + err
+    yield running
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(60) == 0
+    assert running.left() == []
+
+
+def test_publish_waits_until_an_event_is_sealed_and_verify_finds_it_sound(stack) -> None:
+    code, out, err = stack.run("publish", "--wait", "--json", stdin=event() + "\n" + event())
+    assert code == 0, err
+    sealed = [json.loads(line) for line in out.splitlines()]
+    assert [each["verdict"] for each in sealed] == ["valid", "valid"]
+    assert sealed[1]["position"] == sealed[0]["position"] + 1
+
+    def landed() -> bool:
+        streams = json.loads(stack.run("status", "--json")[1])["streams"]
+        return all(each["landed"] == each["published"] for each in streams)
+
+    await_true(landed, "all landed", 60)
+    code, out, _ = stack.run(
+        "sql",
+        "--json",
+        "SELECT count() AS n FROM evidence WHERE origin = {o:String}",
+        "-p",
+        f"o={sealed[0]['origin']}",
+    )
+    assert code == 0
+    assert json.loads(out)["n"] >= 2
+    code, out, err = stack.run("verify")
+    assert code == 0, out + err
+    assert "VERIFIED" in out
+    assert stack.run("verify", "--no-trust")[0] == 3
+
+
+def test_publish_reports_each_bad_line_and_loses_no_good_one(stack) -> None:
+    secret = "4929-1234"
+    lines = [
+        event(prediction_id="good-1"),
+        '{"envelope": ',
+        event().replace("prediction.made", "prediction.mode"),
+        event(surplus=secret),
+        event(model={"kind": "model", "name": "m", "version": "1", "digest": "sha256:ab"}),
+        event(prediction_id="good-2"),
+    ]
+    code, out, err = stack.run("publish", "--wait", "--json", stdin="\n".join(lines))
+    assert code == 2
+    assert len(out.splitlines()) == 2
+    for line, word in ((2, "JSON"), (3, "event_type"), (4, "surplus"), (5, "digest")):
+        assert any(text.startswith(f"line {line}:") and word in text for text in err.splitlines())
+    assert secret not in err
+
+
+def test_publish_takes_one_pretty_printed_event(stack) -> None:
+    pretty = json.dumps(json.loads(event()), indent=2)
+    (stack.root / "event.json").write_text(pretty)
+    assert stack.run("publish", "event.json")[0] == 0
+
+
+def test_an_unregistered_key_is_quarantined_and_publish_says_so(stack) -> None:
+    assert stack.run("keys", "create", "stranger")[0] == 0
+    code, out, _ = stack.run("publish", "--wait", "--json", stdin=event(producer="stranger"))
+    assert code == 1
+    assert json.loads(out)["verdict"] == "unknown_key"
+
+
+def test_a_revoked_key_counts_no_more(stack) -> None:
+    assert stack.run("keys", "create", "leaver")[0] == 0
+    _, out, _ = stack.run("keys", "register", "leaver", "--tenant", "acme", "--json")
+    public = json.loads(out)["public_key"]
+    code, _, _ = stack.run("keys", "revoke", public[:12], "--reason", "left the company")
+    assert code == 0
+    code, out, _ = stack.run("publish", "--wait", "--json", stdin=event(producer="leaver"))
+    assert (code, json.loads(out)["verdict"]) == (1, "revoked_key")
+
+    def listed() -> bool:
+        keys = json.loads(stack.run("keys", "list", "--json")[1])
+        return any(key["public_key"] == public and key["revoked_at"] for key in keys)
+
+    await_true(listed, "the revocation is listed", 60)
+
+
+def test_a_key_file_that_others_can_read_is_refused(stack) -> None:
+    path = stack.data / "keys" / "loose.pem"
+    assert stack.run("keys", "create", "loose")[0] == 0
+    path.chmod(0o644)
+    code, _, err = stack.run("publish", stdin=event(producer="loose"))
+    assert code == 2
+    assert "loose.pem" in err
+    assert "chmod" in err
+
+
+def test_an_unknown_tenant_is_named(stack) -> None:
+    code, _, err = stack.run("keys", "register", "scorer", "--tenant", "nobody")
+    assert code == 2
+    assert "nobody is not registered" in err
+
+
+def test_sql_reads_and_never_writes(stack) -> None:
+    code, _, err = stack.run("sql", "ALTER TABLE evidence DELETE WHERE 1")
+    assert code == 2
+    assert "error:" in err
+    code, _, err = stack.run("sql", "--ask", "model-life")
+    assert code == 2
+    assert "-p tenant" in err
+
+
+def test_topics_are_all_as_the_logs_need(stack) -> None:
+    code, out, _ = stack.run("topics", "--json")
+    assert code == 0
+    assert {topic["name"] for topic in json.loads(out)} >= {"auditspine.control"}
+
+
+def test_a_second_stack_on_the_directory_is_refused(stack) -> None:
+    code, _, err = stack.run("up")
+    assert code == 2
+    assert "in use by process" in err
+
+
+def test_an_unreachable_broker_is_named(stack) -> None:
+    code, _, err = stack.run("publish", "--bootstrap-servers", "127.0.0.1:1", stdin=event())
+    assert code == 2
+    assert "127.0.0.1:1" in err
+
+
+def test_a_worker_that_dies_is_started_again(stack) -> None:
+    parts = {
+        part["name"]: part["pid"] for part in json.loads(stack.run("status", "--json")[1])["parts"]
+    }
+    os.kill(parts["access-1"], signal.SIGKILL)
+
+    def restarted() -> bool:
+        now = {p["name"]: p for p in json.loads(stack.run("status", "--json")[1])["parts"]}
+        part = now.get("access-1")
+        return part is not None and part["running"] and part["pid"] != parts["access-1"]
+
+    await_true(restarted, "access-1 runs again", 60)
+
+
+def test_killing_the_supervisor_leaves_no_orphan_and_no_loss(stack) -> None:
+    before = json.loads(stack.run("status", "--json")[1])["streams"]
+    stack.process.kill()
+    stack.process.wait(30)
+    await_true(lambda: stack.left() == [], "no process is left", 60)
+    stack.start()
+    after = json.loads(stack.run("status", "--json")[1])["streams"]
+    for old, new in zip(before, after, strict=True):
+        assert new["published"] >= old["published"]
+    code, out, _ = stack.run("publish", "--wait", "--json", stdin=event())
+    assert code == 0, out
