@@ -1,10 +1,10 @@
-# make demo · make test · make chaos · make bench · make lock
+# make demo · make test · make lock
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration chaos bench lock clean
+.PHONY: help demo test lint unit integration lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,12 +28,6 @@ unit: $(VENV)/.dev ## Unit and property tests, in seconds
 
 integration: $(VENV)/.dev ## Tests on the real Kafka, ClickHouse engine and Faust workers
 	$(BIN)/python -m pytest tests/integration
-
-chaos: $(VENV)/.dev ## Kill every part at seeded random points, 60 rounds (ROUNDS=n, SEED=n)
-	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),60) $(if $(SEED),--seed $(SEED))
-
-bench: $(VENV)/.dev ## Measure ratios through the real path and write docs/benchmarks.md
-	$(BIN)/python -m bench --write docs/benchmarks.md
 
 lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
