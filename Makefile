@@ -1,10 +1,10 @@
-# make demo · make test · make lock
+# make demo · make test · make chaos · make lock
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration lock clean
+.PHONY: help demo test lint unit integration chaos lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ unit: $(VENV)/.dev ## Unit and property tests, in seconds
 
 integration: $(VENV)/.dev ## Tests on the real Kafka, ClickHouse engine and Faust workers
 	$(BIN)/python -m pytest tests/integration
+
+chaos: $(VENV)/.dev ## Kill parts at seeded random points while events flow (ROUNDS=60, SEED=1)
+	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),60) --seed $(or $(SEED),1)
 
 lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -86,7 +86,8 @@ def _reading(config: LedgerConfig) -> dict[str, Any]:
 
 def _error_callback(on_fatal: FatalCallback) -> FatalCallback:
     def callback(error: KafkaError) -> None:
-        if error.fatal():
+        # A fenced member is reported by this code, with fatal() false.
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             on_fatal(error)
         else:  # librdkafka goes on trying by itself
             _log.warning("kafka: %s", error.str())
