@@ -2,12 +2,15 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditspine.cli.errors import CliError
+from confluent_kafka import KafkaException
+
+from auditspine.cli.errors import BrokerUnreachableError, CliError
 from auditspine.cli.genesis import prepare, prepare_clickhouse
 from auditspine.cli.settings import Settings
 from auditspine.embedded.clickhouse.process import ClickHouseProcess, is_ready
@@ -19,8 +22,13 @@ from auditspine.embedded.parts import Part
 from auditspine.embedded.ports import is_free
 from auditspine.embedded.stack import own
 from auditspine.embedded.supervisor import Supervisor
+from auditspine.producers.errors import RetryError
+from auditspine.sinks.errors import UnavailableError
 from auditspine.sinks.migrate import TABLES, VIEWS
 
+_ATTEMPTS = 5
+_PAUSE_S = 1.0
+_PASSING = (KafkaException, BrokerUnreachableError, RetryError, UnavailableError)
 WORKERS = ("ledger-1", "ledger-2", "access-1", "sink-1")
 
 
@@ -47,13 +55,18 @@ class Preparation:
         return self._done.is_set()
 
     def _run(self) -> None:
-        try:
-            self._work()
-        except Exception as exc:  # noqa: BLE001 - raised again by who runs the stack
-            self.failure = exc
-            self._on_failure()
-        else:
-            self._done.set()
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._work()
+            except Exception as exc:  # noqa: BLE001 - raised again by who runs the stack
+                if isinstance(exc, _PASSING) and attempt < _ATTEMPTS:
+                    time.sleep(_PAUSE_S)  # a broker that has just started settles its leaders
+                    continue
+                self.failure = exc
+                self._on_failure()
+            else:
+                self._done.set()
+            return
 
 
 @dataclass(frozen=True, slots=True)

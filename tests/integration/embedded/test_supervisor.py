@@ -46,8 +46,7 @@ def part(tmp_path, name, *depends_on, program=POLITE, **others):
         name,
         (sys.executable, "-c", program, str(tmp_path / "stopped"), name),
         depends_on=depends_on,
-        ready=lambda: log.exists() and log.stat().st_size > 0,
-        **others,
+        **{"ready": lambda: log.exists() and log.stat().st_size > 0, **others},
     )
 
 
@@ -97,7 +96,7 @@ def test_killed_part_is_started_again_and_its_death_is_recorded(tmp_path):
         assert again.pid != first
         assert again.last_exit is not None
         assert (again.last_exit.code, again.last_exit.reason) == (-9, "killed by SIGKILL")
-        assert again.last_lines == ("up", "up")
+        await_that(lambda: status(stack, "sink").last_lines == ("up", "up"))
 
 
 def test_part_waits_for_a_dependency_that_died(tmp_path):
@@ -123,7 +122,8 @@ def test_part_that_ignores_sigterm_is_killed_with_its_group(tmp_path):
 
 
 def test_part_that_dies_at_start_again_and_again_ends_the_start_with_its_log(tmp_path):
-    broken = part(tmp_path, "broken", program="raise SystemExit('no such topic')")
+    program = "raise SystemExit('no such topic')"
+    broken = part(tmp_path, "broken", program=program, ready=lambda: False)
     parts = [part(tmp_path, "broker"), broken]
     supervisor = Supervisor(parts, tmp_path / "logs", backoff=QUICK)
     with (
