@@ -4,14 +4,17 @@ import re
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.timeout(600)
 def test_the_demo_verifies_and_names_the_altered_row(tmp_path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "auditspine.cli", "demo"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
