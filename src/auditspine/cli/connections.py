@@ -1,5 +1,6 @@
 """Where Kafka and ClickHouse are: from the settings, else from the running embedded stack."""
 
+import logging
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from auditspine.embedded.stack import find_running
 from auditspine.sinks.store import Store, sort_error
 
 _CONNECT_TIMEOUT_S = 10
+# What it would log is in the errors that are raised.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 _READ_TIMEOUT_S = 300
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from auditspine.cli.connections import clickhouse_client
+from auditspine.cli.settings import load_settings
 from auditspine.schemas.examples import example
 
+pytestmark = pytest.mark.timeout(600)  # seconds; the first test also starts the stack
 READY_S = 180
 COMMAND = [sys.executable, "-m", "auditspine.cli"]
 
@@ -116,6 +119,48 @@ def test_publish_waits_until_an_event_is_sealed_and_verify_finds_it_sound(stack)
     assert code == 0, out + err
     assert "VERIFIED" in out
     assert stack.run("verify", "--no-trust")[0] == 3
+
+
+def test_a_log_removed_with_its_commits_shows_against_the_sealed_topics(stack) -> None:
+    code, out, err = stack.run(
+        "publish", "--wait", "--json", stdin=event("outcome.observed") + "\n"
+    )
+    assert code == 0, err
+    origin = json.loads(out)["origin"]
+    client = clickhouse_client(load_settings(data_dir=stack.data))
+    await_true(
+        lambda: client.query(
+            "SELECT count() FROM commits WHERE origin = {o:String} AND last >= 0",
+            parameters={"o": origin},
+        ).result_rows[0][0],
+        "the event has landed",
+        60,
+    )
+    tables = ("entries", "evidence", "checkpoints", "commits")
+    try:
+        for table in tables:
+            client.command(f"CREATE TABLE kept_{table} ENGINE = Memory AS SELECT * FROM {table}")
+            client.command(
+                f"ALTER TABLE {table} DELETE WHERE origin = {{o:String}}",
+                parameters={"o": origin},
+                settings={"mutations_sync": 1},
+            )
+        code, out, _ = stack.run("verify", "--json", "--lag", "0")
+        defects = json.loads(out)["defects"]
+        assert code == 1
+        assert [(each["kind"], each["origin"], each["first"]) for each in defects] == [
+            ("truncated", origin, 0)
+        ]
+        assert stack.run("verify", "--no-sealed")[0] == 2  # opened, and nothing of it is stored
+    finally:
+        for table in tables:
+            client.command(
+                f"INSERT INTO {table} SELECT * FROM kept_{table} WHERE origin = {{o:String}}",
+                parameters={"o": origin},
+            )
+            client.command(f"DROP TABLE kept_{table}")
+        client.close()
+    assert stack.run("verify", "--sealed-entries")[0] == 0
 
 
 def test_publish_reports_each_bad_line_and_loses_no_good_one(stack) -> None:

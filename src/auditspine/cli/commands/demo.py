@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -85,15 +85,14 @@ def _stack(settings: Settings) -> Iterator[None]:
         return
     _step("Starting Kafka, ClickHouse, two ledger workers, the access worker and the sink")
     began = time.monotonic()
-    with supervised(settings, lambda what: stderr.print(f"  {what} …", style="dim")) as supervisor:
+    with ExitStack() as stack:
         with stdout.status("starting"):
-            running_stack = supervisor.running()
-            running_stack.__enter__()
-        try:
-            _done(f"ready in {time.monotonic() - began:.1f} s, all of it on loopback")
-            yield
-        finally:
-            running_stack.__exit__(None, None, None)
+            supervisor = stack.enter_context(
+                supervised(settings, lambda what: stderr.print(f"  {what} …", style="dim"))
+            )
+            stack.enter_context(supervisor.running())
+        _done(f"ready in {time.monotonic() - began:.1f} s, all of it on loopback")
+        yield
 
 
 def _register(settings: Settings) -> Keys:

@@ -44,6 +44,12 @@ def verify(
     sealed_entries: Annotated[
         bool, typer.Option("--sealed-entries", help="Compare with every sealed entry.")
     ] = False,
+    lag: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Seconds after sealing in which an entry may not have landed yet."
+        ),
+    ] = 60.0,
     signatures: Annotated[
         bool, typer.Option(help="Check producers' signatures, sequences and verdicts.")
     ] = True,
@@ -87,6 +93,7 @@ def verify(
             origins=frozenset(log or ()),
             checkpoints=tuple(map(_read_note, checkpoint or ())),
             sealed_entries=sealed_entries,
+            lag_ms=int(lag * 1000),
         ),
         trusting=not no_trust,
         sealed=True if sealed_entries else sealed,

@@ -39,9 +39,11 @@ def altered(settings: Settings, tenant: str) -> Iterator[Row]:
     try:
         found = client.query(_ROW, parameters={"tenant": tenant, "decision": REJECT})
         row = Row(*found.result_rows[0])
-        _change(client, row, REJECT, ACCEPT)
-        yield row
-        _change(client, row, ACCEPT, REJECT)
+        try:
+            _change(client, row, REJECT, ACCEPT)
+            yield row
+        finally:  # also after Ctrl-C: the demo leaves sound evidence behind
+            _change(client, row, ACCEPT, REJECT)
     finally:
         client.close()
 
