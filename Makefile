@@ -1,10 +1,10 @@
-# make demo · make test · make chaos · make lock
+# make demo · make test · make chaos · make bench · make lock
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration chaos lock clean
+.PHONY: help demo test lint unit integration chaos bench lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ integration: $(VENV)/.dev ## Tests on the real Kafka, ClickHouse engine and Faus
 
 chaos: $(VENV)/.dev ## Kill parts at seeded random points while events flow (ROUNDS=60, SEED=1)
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),60) --seed $(or $(SEED),1)
+
+bench: $(VENV)/.dev ## Ratios against the plain way, measured in one run (docs/benchmarks.md)
+	$(BIN)/python -m bench
 
 lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -22,7 +22,9 @@ _NOT_YET = (
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._NOENT,  # noqa: SLF001 - librdkafka's "No leaders found"
 )
+_PAUSE_S = 0.05
 _LOAD_BEARING = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")
 
 
@@ -114,6 +116,8 @@ def _await_leaders(admin: AdminClient, topics: dict[str, int]) -> None:
                 f"{waiting[0].topic}/{waiting[0].partition} has no leader after "
                 f"{_TIMEOUT_S:.0f} s: look at the brokers, then run this again"
             )
+        if waiting:
+            time.sleep(_PAUSE_S)
 
 
 def _answers(future: Any) -> bool:
