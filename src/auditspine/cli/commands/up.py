@@ -13,6 +13,7 @@ from rich.live import Live
 
 from auditspine.cli.console import stderr, stdout
 from auditspine.cli.errors import EXPECTED
+from auditspine.cli.extras import require_extra
 from auditspine.cli.flow import StreamFlow, measure
 from auditspine.cli.options import DataDirOption
 from auditspine.cli.settings import Settings, load_settings
@@ -48,6 +49,7 @@ def up(
 
     `auditspine up --data-dir /var/lib/auditspine --kafka-port 19092 --clickhouse-port 18123`
     """
+    require_extra("embedded", "chdb", "jgo", "uvicorn")
     settings = load_settings(
         data_dir=data_dir, kafka_port=kafka_port, clickhouse_port=clickhouse_port, java=java
     )

@@ -1,0 +1,276 @@
+"""What ``auditspine demo`` does: the whole system on real data, told step by step."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from rich.markup import escape
+from rich.status import Status
+
+from auditspine.auditor.options import Options
+from auditspine.auditor.questions import QUESTIONS
+from auditspine.auditor.report import Outcome, Report
+from auditspine.cli.commands.sql import table_of
+from auditspine.cli.connections import clickhouse_client, kafka_properties
+from auditspine.cli.console import stderr, stdout
+from auditspine.cli.demo.applications import (
+    dataset_bytes,
+    of_lender,
+    read_applications,
+    split,
+)
+from auditspine.cli.demo.credit_model import PASSES, disparate_impact
+from auditspine.cli.demo.deployment import TENANTS, Keys, clients, make_client, register
+from auditspine.cli.demo.lender import LEAST_IMPACT, Lender, Validated
+from auditspine.cli.demo.misuse import misuse
+from auditspine.cli.demo.tamper import altered
+from auditspine.cli.errors import CliError
+from auditspine.cli.flow import measure
+from auditspine.cli.settings import Settings, load_settings
+from auditspine.cli.stack import supervised
+from auditspine.cli.verdict_screen import print_report
+from auditspine.cli.verification import run_verification
+from auditspine.embedded.datadir import DataDir
+from auditspine.embedded.stack import find_running
+
+_LANDED_S = 120.0
+_POLL_S = 0.25
+
+
+def tell(data_dir: Path | None) -> None:
+    """Run the demo on a data directory."""
+    settings = load_settings(data_dir=data_dir)
+    began = time.monotonic()
+    with _stack(settings):
+        keys = _register(settings)
+        lenders = _live(settings, keys)
+        _misbehave(settings, keys)
+        _land(settings)
+        _ask(settings, lenders)
+        _verify(settings)
+        _tamper(settings, next(each.tenant for each in lenders if each.deployment is not None))
+    stdout.print(f"\n[good]Done[/] in {time.monotonic() - began:.0f} s. Go on with:")
+    where = "" if data_dir is None else f" --data-dir {data_dir}"
+    for command, why in (
+        (f"auditspine up{where}", "keep the stack running; then, in another terminal:"),
+        (f"auditspine sql{where} --questions", "what auditors ask"),
+        (
+            f"auditspine sql{where} --ask quarantine",
+            "what did not count, and why",
+        ),
+        (f"auditspine verify{where} --sealed-entries", "prove it against every sealed entry"),
+        ("auditspine publish --example model.registered", "an event of your own"),
+    ):
+        stdout.print(f"  {command}  [dim]# {why}[/]", soft_wrap=True)
+
+
+@contextmanager
+def _stack(settings: Settings) -> Iterator[None]:
+    running = find_running(DataDir(settings.data_dir.absolute()))
+    if running is not None and running.ready:
+        _step("Using the stack that runs")
+        yield
+        return
+    _step("Starting Kafka, ClickHouse, two ledger workers, the access worker and the sink")
+    began = time.monotonic()
+    with ExitStack() as stack:
+        with stdout.status("starting"):
+            supervisor = stack.enter_context(
+                supervised(settings, lambda what: stderr.print(f"  {what} …", style="dim"))
+            )
+            stack.enter_context(supervisor.running())
+        _done(f"ready in {time.monotonic() - began:.1f} s, all of it on loopback")
+        yield
+
+
+def _register(settings: Settings) -> Keys:
+    _step("Registering two lenders and the keys of their workloads in the control log")
+    with stdout.status("waiting until it is sealed"):
+        keys = register(settings)
+    _done(f"{len(TENANTS)} tenants, {len(keys.workloads)} keys, one more revoked")
+    return keys
+
+
+def _live(settings: Settings, keys: Keys) -> list[Lender]:
+    raw = dataset_bytes()
+    applications, incomplete = read_applications(raw)
+    _step(f"Two lenders use {len(applications):,} real mortgage applications")
+    stdout.print(
+        f"  hmda_boston.csv, sha256 {sha256(raw).hexdigest()[:16]}…, "
+        f"{incomplete} row with missing values left out",
+        style="dim",
+    )
+    lenders = []
+    for index, tenant in enumerate(TENANTS):
+        splits = split(of_lender(applications, index, len(TENANTS)), tenant)
+        run = f"{tenant}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        with clients(settings, keys, tenant) as own, stdout.status(f"{tenant}: training") as status:
+            lender = Lender(tenant, own, run)
+            lender.register_data(raw, splits)
+            first = lender.train_first(splits, partial(_show_pass, status, tenant))
+            found = lender.validate(first, "1", splits)
+            approved = lender.decide(found)
+            _told(tenant, found, approved=approved)
+            model = first
+            if not approved:
+                model = lender.retune(first, splits)
+                found = lender.validate(model, "2", splits)
+                approved = lender.decide(found)
+                _told(tenant, found, approved=approved)
+            if approved:
+                status.update(f"{tenant}: serving")
+                lender.serve(model, found, splits["live"].rows)
+        for delivery in lender.deliveries:
+            delivery.result(60)
+        served = f", {len(lender.predictions)} predictions and their outcomes"
+        _done(
+            f"{tenant}: {len(lender.deliveries)} signed events"
+            f"{served if lender.predictions else ''}"
+        )
+        lenders.append(lender)
+    return lenders
+
+
+def _show_pass(status: Status, tenant: str, number: int) -> None:
+    status.update(f"{tenant}: training, pass {number} of {PASSES}")
+
+
+def _told(tenant: str, found: Validated, *, approved: bool) -> None:
+    overall = found.measured[0]
+    verdict = "[good]approved and deployed[/]" if approved else "[warn]rejected[/]"
+    stdout.print(
+        f"  {tenant} v{found.ref.version}: accuracy {overall.accuracy:.3f}, disparate impact "
+        f"{disparate_impact(found.measured):.3f} (at least {LEAST_IMPACT}) → {verdict}",
+        soft_wrap=True,
+    )
+
+
+def _misbehave(settings: Settings, keys: Keys) -> None:
+    _step("Someone at beacon misbehaves")
+    count = misuse(
+        partial(make_client, settings, heartbeat_s=0.0),
+        kafka_properties(settings),
+        settings.topics,
+        tenants=("beacon", "harbor"),
+        scorer=keys.workloads["beacon-scorer"],
+        revoked=keys.revoked,
+    )
+    _done(
+        f"{count} events that must not count: unknown key, revoked key, another's tenant, "
+        "a forbidden type, no signature, not an event"
+    )
+
+
+def _land(settings: Settings) -> None:
+    _step("Sealing and landing")
+    deadline = time.monotonic() + _LANDED_S
+    with stdout.status("waiting for the sink") as status:
+        while True:
+            flows = measure(settings)
+            published = sum(flow.published for flow in flows)
+            landed = sum(flow.landed or 0 for flow in flows)
+            if all(flow.is_settled for flow in flows):
+                break
+            if time.monotonic() > deadline:
+                raise CliError(
+                    f"{landed} of {published} events landed within {_LANDED_S:.0f} s: see the "
+                    f"workers' logs in {settings.data_dir / 'logs'}"
+                )
+            status.update(f"{landed:,} of {published:,} events are in ClickHouse")
+            time.sleep(_POLL_S)
+    quarantined = sum(flow.quarantined or 0 for flow in flows)
+    _done(f"{published:,} events published, sealed and landed; {quarantined} in quarantine")
+
+
+def _ask(settings: Settings, lenders: list[Lender]) -> None:
+    _step("What an auditor asks")
+    client = clickhouse_client(settings, reader=True)
+    try:
+        for lender in lenders:
+            if lender.deployment is not None:
+                prediction = lender.predictions[0]
+                _answer(client, "in-production", tenant=lender.tenant, environment="production")
+                _answer(client, "trained-on", tenant=lender.tenant, prediction_id=prediction)
+        _answer(client, "quarantine")
+        _show(
+            client,
+            "Does the chain hold, recomputed in plain SQL?",
+            "SELECT (SELECT count() FROM committed_entries) AS entries, "
+            "(SELECT count() FROM chain_check) AS chain_defects, "
+            "(SELECT count() FROM content_check) AS content_defects",
+            {},
+        )
+        _show(
+            client,
+            "Who touched which artifact, first and last?",
+            "SELECT workload_name, operation, artifact_kind, artifact_name, times, first_at "
+            "FROM who_touched_artifact WHERE tenant = 'harbor' ORDER BY first_at",
+            {},
+        )
+    finally:
+        client.close()
+
+
+def _answer(client: Client, name: str, **parameters: str) -> None:
+    question = QUESTIONS[name]
+    _show(client, question.title, question.sql, parameters)
+
+
+def _show(client: Client, title: str, sql: str, parameters: dict[str, str]) -> None:
+    result = client.query(sql, parameters=parameters)
+    if not result.result_rows:
+        raise CliError(f"no answer to: {title}")
+    stdout.print(f"\n  [bold]{escape(title)}[/]")
+    stdout.print(table_of(result.column_names, result.result_rows))
+
+
+def _verify(settings: Settings) -> None:
+    _step("Verifying: every byte, hash, signature and sequence, and nothing left out")
+    report = _run(settings)
+    print_report(stdout, report)
+    if report.outcome is not Outcome.VERIFIED:
+        raise CliError(f"expected verified evidence, got {report.outcome.name.lower()}")
+
+
+def _tamper(settings: Settings, tenant: str) -> None:
+    _step("An insider turns one rejection into an acceptance, in the bytes and the columns alike")
+    with altered(settings, tenant) as row:
+        _sql_sees(settings)
+        report = _run(settings)
+        print_report(stdout, report)
+        if not any(
+            (defect.origin, defect.first) == (row.origin, row.position) for defect in report.defects
+        ):
+            raise CliError(f"verify did not name {row.origin} position {row.position}")
+        _done(f"verify names the row: {row.origin} position {row.position}")
+    restored = _run(settings)
+    if restored.outcome is not Outcome.VERIFIED:
+        raise CliError("the row was put back, and the evidence does not verify")
+    _done("the row was put back, and everything verifies again")
+
+
+def _sql_sees(settings: Settings) -> None:
+    client = clickhouse_client(settings, reader=True)
+    try:
+        _show(client, "What plain SQL sees of it", "SELECT * FROM content_check", {})
+    finally:
+        client.close()
+    stdout.print()
+
+
+def _run(settings: Settings) -> Report:
+    with stdout.status("verifying"):
+        return run_verification(settings, Options(int(time.time() * 1000)), quiet=True)
+
+
+def _step(title: str) -> None:
+    stdout.print(f"\n[title]▸ {title}[/]")
+
+
+def _done(text: str) -> None:
+    stdout.print(f"  [good]✓[/] {escape(text)}", soft_wrap=True)
