@@ -15,6 +15,9 @@ from auditspine.ledger.segment import Segment, decode_segment
 _TAIL = 16  # messages looked at for the largest size: a zombie may have left repeats at the end
 _TIMEOUT_S = 15.0
 
+Spans = dict[tuple[str, int], tuple[int, int]]
+"""First offset and the one after the last, per topic and partition."""
+
 
 @dataclass(frozen=True, slots=True)
 class SealedHead:
@@ -81,7 +84,7 @@ class SealedTopics:
                 TopicPartition(topic, partition), timeout=_TIMEOUT_S
             )
             reader = SegmentReader(public_keys)
-            for message in _messages(consumer, topic, partition, low, high):
+            for message in _messages(consumer, {(topic, partition): (low, high)}):
                 accepted = reader.accept(message.value() or b"")
                 if accepted is None:
                     continue
@@ -112,11 +115,26 @@ class SealedTopics:
             consumer.close()
 
     def _heads(self, consumer: Consumer, until_ms: int | None) -> Iterator[SealedHead]:
-        known = consumer.list_topics(timeout=_TIMEOUT_S).topics
-        for topic in self._topics:
-            if topic not in known:
+        best: dict[tuple[str, int], Segment] = {}
+        for message in _messages(consumer, self._tails(consumer, until_ms)):
+            place = message.topic() or "", message.partition() or 0
+            try:
+                segment = decode_segment(message.value() or b"")
+            except FormatError:
                 continue
-            for partition in sorted(known[topic].partitions):
+            if place not in best or segment.end >= best[place].end:
+                best[place] = segment
+        for (topic, partition), segment in sorted(best.items()):
+            yield SealedHead(
+                segment.origin, topic, partition, segment.end, segment.note, segment.sealed_at
+            )
+
+    def _tails(self, consumer: Consumer, until_ms: int | None) -> Spans:
+        """Find where the last messages of every partition lie."""
+        known = consumer.list_topics(timeout=_TIMEOUT_S).topics
+        spans: Spans = {}
+        for topic in self._topics:
+            for partition in sorted(known[topic].partitions) if topic in known else ():
                 low, high = consumer.get_watermark_offsets(
                     TopicPartition(topic, partition), timeout=_TIMEOUT_S
                 )
@@ -125,46 +143,34 @@ class SealedTopics:
                         [TopicPartition(topic, partition, until_ms)], timeout=_TIMEOUT_S
                     )[0].offset
                     high = min(high, found) if found >= 0 else high
-                best = self._largest(consumer, topic, partition, max(low, high - _TAIL), high)
-                if best is not None:
-                    yield SealedHead(
-                        best.origin, topic, partition, best.end, best.note, best.sealed_at
-                    )
-
-    def _largest(
-        self, consumer: Consumer, topic: str, partition: int, low: int, high: int
-    ) -> Segment | None:
-        best: Segment | None = None
-        for message in _messages(consumer, topic, partition, low, high):
-            try:
-                segment = decode_segment(message.value() or b"")
-            except FormatError:
-                continue
-            if best is None or segment.end >= best.end:
-                best = segment
-        return best
+                spans[topic, partition] = max(low, high - _TAIL), high
+        return spans
 
 
-def _messages(
-    consumer: Consumer, topic: str, partition: int, low: int, high: int
-) -> Iterator[Message]:
-    """Give the messages of a partition from ``low`` to before ``high``."""
-    if low >= high:
-        return
-    consumer.assign([TopicPartition(topic, partition, low)])
-    at = low
-    while at < high:
+def _messages(consumer: Consumer, spans: Spans) -> Iterator[Message]:
+    """Give the messages of partitions, each from its first offset to before its last."""
+    left = {place: span for place, span in spans.items() if span[0] < span[1]}
+    consumer.assign([TopicPartition(*place, span[0]) for place, span in left.items()])
+    while left:
         message = consumer.poll(_TIMEOUT_S)
         if message is None:
+            (topic, partition), (at, high) = next(iter(left.items()))
             raise SourceError(
                 f"sealed topic {topic}/{partition}: nothing came for {_TIMEOUT_S:.0f} s "
                 f"at offset {at} of {high}"
             )
+        place = message.topic() or "", message.partition() or 0
         error = message.error()
         if error is not None:
-            raise SourceError(f"sealed topic {topic}/{partition}: {error.str()}")
+            raise SourceError(f"sealed topic {place[0]}/{place[1]}: {error.str()}")
+        if place not in left:
+            continue
         offset = message.offset()
         assert offset is not None
-        at = offset + 1
+        high = left[place][1]
+        if offset + 1 < high:
+            left[place] = offset + 1, high
+        else:
+            del left[place]
         if offset < high:
             yield message
