@@ -10,6 +10,7 @@ from pathlib import Path
 
 from auditspine.cli.connections import kafka_properties
 from auditspine.cli.control import Operator
+from auditspine.cli.flow import measure
 from auditspine.cli.genesis import prepare, prepare_clickhouse
 from auditspine.cli.settings import Settings, load_settings
 from auditspine.embedded.clickhouse.process import ClickHouseProcess
@@ -57,7 +58,7 @@ class Backbone:
         }
 
     def prepare(self) -> None:
-        """Do what `init`, `tenants register` and `keys register` do."""
+        """Do what `init`, `tenants register` and `keys register` do, and land the control log."""
         prepare(self.settings, self.kafka)
         prepare_clickhouse(self.settings)
         key = read_key(self.settings.operator_key_path)
@@ -67,6 +68,11 @@ class Backbone:
         operator.register_tenant(TENANT, TENANT).result(30)
         operator.register_key(public, PRODUCER, (TENANT,), ("*",)).result(30)
         operator.close()
+        with self.command("worker", "ledger", "--instance", "prime"), self.command("sink"):
+            wait_for(
+                lambda: all(flow.is_settled for flow in measure(self.settings)),
+                "the control log has landed",
+            )
 
     def client(self, **settings: float) -> AuditClient:
         """Give a client of the registered producer."""

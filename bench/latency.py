@@ -13,7 +13,7 @@ from auditspine.producers.delivery import Delivery
 from bench.backbone import Backbone, predictions, wait_for
 
 _TICK_S = 0.01
-_ASK_S = 0.02  # between two looks into ClickHouse: what is measured is late by half of it
+_ASK_S = 0.05  # between two looks into ClickHouse: what is measured is late by half of it
 _COMMITTED = (
     "SELECT partition, max(last) + 1 FROM commits WHERE topic = {topic:String} GROUP BY partition"
 )

@@ -56,7 +56,7 @@ _COLUMNS = [
 def measure(backbone: Backbone) -> dict[str, float]:
     """Give entries per second from nothing to everything committed, and rows per second."""
     flow = {each.stream: each for each in measure_flow(backbone.settings)}
-    everything = sum(each.sealed for each in flow.values())
+    everything = sum(each.sealed - (each.landed or 0) for each in flow.values())
     sink = EvidenceSink(
         backbone.kafka,
         backbone.settings.topics,

@@ -5,6 +5,7 @@ choices of victim, signal and moment follow from it; what the machine does meanw
 """
 
 import argparse
+import signal
 import sys
 from functools import partial
 
@@ -16,6 +17,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack is stopped too
     seeds = range(options.seed, options.seed + options.rounds)
     failures = run(seeds, partial(print, flush=True))
     print(f"{options.rounds} rounds, {failures} with a difference")
