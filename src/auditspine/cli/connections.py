@@ -14,6 +14,7 @@ from auditspine.cli.settings import Settings
 from auditspine.embedded.clickhouse.accounts import ADMIN, READER, read_accounts
 from auditspine.embedded.datadir import DataDir
 from auditspine.embedded.stack import find_running
+from auditspine.schemas.registry import registry_ids
 from auditspine.sinks.store import Store, sort_error
 
 _CONNECT_TIMEOUT_S = 10
@@ -68,6 +69,16 @@ def clickhouse_client(
         chosen = accounts.reader if reader else accounts.admin
         user, password = (READER if reader else ADMIN), chosen.password
     return _open(url, user, password, database or settings.clickhouse_database)
+
+
+def schema_ids(settings: Settings) -> dict[str, int]:
+    """Give a registry's schema id by event type, or nothing where no registry is set.
+
+    Raises:
+        RegistryError: Its client is not installed, or the registry is away or refuses.
+    """
+    url = settings.schema_registry_url
+    return {} if url is None else registry_ids(url)
 
 
 def clickhouse_store(settings: Settings) -> Store:

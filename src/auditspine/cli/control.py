@@ -3,7 +3,7 @@
 What was said already is read from the control topic, so every step can be repeated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,13 +131,20 @@ class Operator:
         """Deliver what is queued and give up the connection."""
         self._client.close()
 
-    def begin(self, said: Said, log_key: bytes, logs: Sequence[Place]) -> list[Delivery]:
+    def begin(
+        self,
+        said: Said,
+        log_key: bytes,
+        logs: Sequence[Place],
+        registry: Mapping[str, int] | None = None,
+    ) -> list[Delivery]:
         """Say what a control log begins with, as far as it was not said.
 
         Args:
             said: What the topic holds.
             log_key: The ledger's public key, 32 bytes.
             logs: The logs that it will seal.
+            registry: A registry's schema id by event type, known beside the derived ids.
 
         Returns:
             What was published.
@@ -148,16 +155,18 @@ class Operator:
             published[0].result(30)  # the root must be entry 0
         if log_key not in said.keys:
             published.append(self.register_key(log_key, "ledger", (PLATFORM_TENANT,), (), "log"))
+        elsewhere = registry or {}
         published += [
             self._say(
                 SchemaRegistered,
-                SchemaRegisteredBody(
-                    schema_id=known.schema_id, event_type=known.name, text=known.text
-                ),
+                SchemaRegisteredBody(schema_id=number, event_type=known.name, text=known.text),
                 "schema of this release",
             )
             for known in event_types().values()
-            if known.schema_id not in said.schemas
+            for number in dict.fromkeys(
+                (known.schema_id, elsewhere.get(known.name, known.schema_id))
+            )
+            if number not in said.schemas
         ]
         published += [
             self._say(

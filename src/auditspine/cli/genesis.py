@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from auditspine.cli.connections import clickhouse_client
+from auditspine.cli.connections import clickhouse_client, schema_ids
 from auditspine.cli.control import Operator, read_control
 from auditspine.cli.errors import CliError
 from auditspine.cli.settings import Settings
@@ -44,6 +44,7 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
             other keys.
         KeyFileError: A key file cannot be used.
         ProducerError: A control event cannot be published.
+        RegistryError: A schema registry is set and does not take the schemas.
     """
     admin = admin_client(kafka)
     created = create_topics(admin, settings.topics, settings.replication)
@@ -64,7 +65,7 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
     operator = Operator(kafka, settings.topics, operator_key, state)
     try:
         said = read_control(kafka, settings.topics)
-        published = operator.begin(said, raw_public_key(log_key), logs)
+        published = operator.begin(said, raw_public_key(log_key), logs, schema_ids(settings))
         for delivery in published:
             delivery.result(30)
     finally:

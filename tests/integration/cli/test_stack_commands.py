@@ -37,7 +37,7 @@ class Stack:
         assert self.process.poll() is None, (self.root / "up.log").read_text()
         return self
 
-    def run(self, *arguments: str, stdin: str = "", data_dir: bool = True):
+    def run(self, *arguments: str, stdin: str = "", data_dir: bool = True, **environment: str):
         """Run a command; give its exit code, stdout and stderr."""
         where = ["--data-dir", str(self.data)] if data_dir else []
         done = subprocess.run(
@@ -48,6 +48,7 @@ class Stack:
             cwd=self.root,
             timeout=120,
             check=False,
+            env={**os.environ, **environment},
         )
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
@@ -92,6 +93,27 @@ def stack(tmp_path_factory):
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(60) == 0
     assert running.left() == []
+
+
+def test_events_with_a_registrys_schema_ids_become_evidence(stack, registry) -> None:
+    url, known = registry
+    there = {"AUDITSPINE_SCHEMA_REGISTRY_URL": url}
+    assert stack.run("init", **there)[0] == 0
+    code, out, err = stack.run("publish", "--wait", "--json", stdin=event(), **there)
+    assert code == 0, out + err
+    sealed = json.loads(out)
+    query = (
+        "SELECT toInt32(reinterpretAsUInt32(reverse(substring(value, 2, 4)))) AS id FROM evidence "
+        f"WHERE origin = '{sealed['origin']}' AND position = {sealed['position']}"
+    )
+    number = known.ids["auditspine.events.PredictionMade"]
+
+    def landed() -> bool:
+        code, out, err = stack.run("sql", query, "--json")
+        assert code == 0, err
+        return [json.loads(line) for line in out.splitlines()] == [{"id": number}]
+
+    await_true(landed, "landed", 60)
 
 
 def test_publish_waits_until_an_event_is_sealed_and_verify_finds_it_sound(stack) -> None:

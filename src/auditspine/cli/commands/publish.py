@@ -10,7 +10,7 @@ from typing import IO, Annotated
 import typer
 from rich.table import Table
 
-from auditspine.cli.connections import kafka_properties, trusted_log_keys
+from auditspine.cli.connections import kafka_properties, schema_ids, trusted_log_keys
 from auditspine.cli.console import print_json, stderr, stdout
 from auditspine.cli.errors import CliError
 from auditspine.cli.event_input import Read, read_events
@@ -23,9 +23,11 @@ from auditspine.producers.client import AuditClient
 from auditspine.producers.delivery import Delivery
 from auditspine.producers.errors import EventError, ProducerError
 from auditspine.schemas.catalogue import event_types
+from auditspine.schemas.codec import encode
 from auditspine.schemas.errors import InvalidEventError
 from auditspine.schemas.examples import example as example_of
 from auditspine.schemas.models import Event
+from auditspine.schemas.registry import encoder
 
 _DELIVERY_S = 60.0
 
@@ -155,6 +157,7 @@ def _client(settings: Settings, key: Path | None, event: Event) -> AuditClient:
     producer = event.envelope.workload.name
     if "/" in producer:
         raise CliError("envelope.workload.name: a slash cannot be part of a key file's name")
+    ids = schema_ids(settings)
     client = AuditClient(
         kafka_properties(settings),
         tenant=event.envelope.tenant,
@@ -163,6 +166,7 @@ def _client(settings: Settings, key: Path | None, event: Event) -> AuditClient:
         domain=event.envelope.domain,
         environment=event.envelope.environment,
         topics=settings.topics,
+        encode=encoder(ids) if ids else encode,
     )
     try:
         client.check(event.stream)
