@@ -3,43 +3,40 @@
 import base64
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 
 import clickhouse_connect
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-import auditspine.sinks.migrations
 from auditspine.auditor.core.trust import LogKey, Trust
 from auditspine.auditor.evidence import EvidenceStore
 from auditspine.auditor.options import Options
 from auditspine.auditor.verify import verify
 from auditspine.embedded.clickhouse.process import ClickHouseProcess
-from auditspine.ledger.batch import SigHeader, batch_leaf, leaf_context, parse_sig, sign_batch
-from auditspine.ledger.errors import FormatError
+from auditspine.ledger.batch import SigHeader, batch_leaf, leaf_context, sign_batch
 from auditspine.ledger.event_schema import EventSchema
 from auditspine.ledger.genesis import initial_control_state
 from auditspine.ledger.judge import Judge, Message
 from auditspine.ledger.merkle import Head
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.segment import Place, SealingContext, seal
+from auditspine.ledger.reader import SegmentReader
+from auditspine.ledger.segment import Place, SealingContext, encode_segment, seal
 from auditspine.ledger.verdict import Verdict
 from auditspine.schemas.catalogue import event_types
 from auditspine.schemas.codec import encode
 from auditspine.schemas.parse import parse_json
-from auditspine.sinks.layout import layout
-from auditspine.sinks.reframe import (
-    APPENDED_AT,
-    FLAGS,
-    PLACE_TYPE,
-    POSITION,
-    container_header,
-    reframe,
-)
+from auditspine.sinks.chunk import Chunk
+from auditspine.sinks.claims import Claims
+from auditspine.sinks.migrate import migrate
+from auditspine.sinks.pool import Pool
+from auditspine.sinks.store import Store
+from auditspine.sinks.stored_schemas import StoredSchemas, control_schemas
+from auditspine.sinks.writer import ChunkWriter
 
+POOL = Pool(2, "auditor-tests")
 NOW = 1_790_000_000_000  # milliseconds since 1970
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32)
 OPERATOR = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
@@ -47,10 +44,6 @@ PRODUCER = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
 EVERYTHING = Ed25519PrivateKey.from_private_bytes(b"\x04" * 32)
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x03" * 32)
 MODEL = {"kind": "model", "name": "credit", "version": "1", "digest": "sha256:" + "ab" * 32}
-
-
-def moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def event(event_type: str, body: dict, tenant: str = "acme", workload: str = "scorer") -> bytes:
@@ -236,6 +229,20 @@ def control_values() -> list[bytes]:
     ]
 
 
+class DiedError(Exception):
+    """The sink's process ended."""
+
+
+class Dying:
+    """Claims of a sink that is killed before it commits."""
+
+    def __init__(self, claims: Claims) -> None:
+        self.claim, self.hold = claims.claim, claims.hold
+
+    def commit(self, chunk: Chunk) -> None:
+        raise DiedError
+
+
 @dataclass
 class Loaded:
     """One log in the store."""
@@ -257,14 +264,14 @@ class World:
             port=process.port,
             username="admin",
             password=process.admin_password,
+            autogenerate_session_id=False,
         )
-        self.client.command(f"CREATE DATABASE {self.database}")
-        self.client.database = self.database
-        for path in sorted(Path(auditspine.sinks.migrations.__path__[0]).glob("*.sql")):
-            for statement in path.read_text().split(";\n"):
-                lines = [line for line in statement.split("\n") if not line.startswith("--")]
-                if "".join(lines).strip():
-                    self.client.command("\n".join(lines))
+        migrate(self.client, self.database)
+        store = Store(lambda: self.client)
+        self._writer = ChunkWriter(
+            store, StoredSchemas(store, control_schemas()), Claims(store), POOL
+        )
+        self._readers: dict[str, SegmentReader] = {}
         self.control = Loaded("local/c/control/0", "auditspine.control")
         self.control_state = initial_control_state()
         self.trust = Trust(
@@ -300,117 +307,15 @@ class World:
             self._insert(log, sealed, len(log.notes) - 1, commit=commit)
 
     def _insert(self, log, segment, offset, *, commit) -> None:
-        entries = list(segment.sealed_entries())
-        self.client.insert(
-            "claims",
-            [[log.topic + ".sealed", 0, offset, offset + 1]],
-            ["topic", "partition", "sealed_first", "sealed_next"],
-        )
-        rows = []
-        for e in entries:
-            try:
-                h = parse_sig(e.sig)
-                claim = [h.public_key, h.tenant, h.producer, h.epoch, h.sequence]
-            except FormatError:
-                claim = [b"", "", "", 0, 0]
-            rows.append(
-                [
-                    log.origin,
-                    e.position,
-                    log.topic,
-                    0,
-                    e.offset,
-                    moment(e.timestamp),
-                    e.leaf,
-                    e.chain,
-                    int(e.verdict),
-                    int(e.flags),
-                    segment.control_size,
-                    *claim,
-                ]
-            )
-        self.client.insert("entries", rows) if rows else None
-        valid: dict[bytes, list] = {}
-        for e in entries:
-            if e.verdict is Verdict.VALID:
-                valid.setdefault(e.value[1:5], []).append(e)
-        for number, group in valid.items():
-            self._insert_valid(
-                log, self.control_state.schemas[int.from_bytes(number, "big")], group
-            )
-        others = [e for e in entries if e.verdict is not Verdict.VALID]
-        if others:
-            self.client.insert(
-                "quarantine",
-                [
-                    [
-                        log.origin,
-                        e.position,
-                        moment(e.timestamp),
-                        int(e.verdict),
-                        e.reason,
-                        e.value,
-                        e.sig,
-                    ]
-                    for e in others
-                ],
-            )
-        self.client.insert(
-            "checkpoints",
-            [
-                [
-                    log.origin,
-                    segment.end,
-                    segment.first,
-                    log.head.root(),
-                    log.head.chain,
-                    segment.control_size,
-                    moment(segment.sealed_at),
-                    offset,
-                    segment.note,
-                ]
-            ],
-        )
-        if commit:
-            self.client.insert(
-                "commits",
-                [
-                    [
-                        log.topic + ".sealed",
-                        0,
-                        log.origin,
-                        segment.first,
-                        segment.end - 1,
-                        log.head.chain,
-                        log.head.root(),
-                        offset + 1,
-                    ]
-                ],
-                [
-                    "topic",
-                    "partition",
-                    "origin",
-                    "first",
-                    "last",
-                    "chain",
-                    "root",
-                    "next_sealed_offset",
-                ],
-            )
-
-    def _insert_valid(self, log, schema, group) -> None:
-        shape = layout(schema.text)
-        columns = "origin, position, appended_at, flags, value, sig"
-        columns += ", " + ", ".join(shape.expressions)
-        select = ", ".join([f"'{log.origin}'", POSITION, APPENDED_AT, FLAGS, "value", "sig"])
-        select += ", " + ", ".join(shape.expressions.values())
-        structure = f"place {PLACE_TYPE}, value String, sig String, {shape.structure}"
-        quoted = structure.replace("'", "\\'")
-        self.client.raw_insert(
-            f"evidence ({columns}) SELECT {select} FROM input('{quoted}')",
-            insert_block=reframe(container_header(schema.text), group),
-            fmt="Avro",
-        )
+        """Land one segment as a chunk of its own, with the sink's own writer."""
+        reader = self._readers.setdefault(log.origin, SegmentReader([raw_public_key(LOG_KEY)]))
+        accepted = reader.accept(encode_segment(segment))
+        chunk = Chunk(log.topic + ".sealed", 0, offset, offset + 1, ((offset, accepted),))
+        claims = self._writer.claims
+        self._writer.claims = claims if commit else Dying(claims)
+        with suppress(DiedError):
+            self._writer.write(chunk)
+        self._writer.claims = claims
 
     def alter(self, sql: str) -> None:
         """Change rows behind the product's back."""
