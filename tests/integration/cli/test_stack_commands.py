@@ -53,6 +53,36 @@ class Stack:
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
 
+    def open(self, *arguments: str) -> subprocess.Popen:
+        """Start a command that reads its input as it comes."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments, "--data-dir", str(self.data)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.root,
+        )
+
+    def described(self) -> dict:
+        return json.loads((self.data / "run" / "up.json").read_text())
+
+    def endpoint(self, part: str) -> str:
+        return self.described()["endpoints"][part]
+
+    def part(self, name: str) -> dict:
+        return next(part for part in self.described()["parts"] if part["name"] == name)
+
+    def count(self, prediction: str) -> int:
+        """Count predictions in evidence by the beginning of their id; 0 while nobody answers."""
+        code, out, _ = self.run(
+            "sql",
+            "SELECT toInt32(count()) AS n FROM committed_evidence "
+            f"WHERE startsWith(JSONExtractString(body, 'prediction_id'), '{prediction}')",
+            "--json",
+        )
+        return json.loads(out)["n"] if code == 0 else 0
+
     def left(self) -> list[str]:
         """Name the processes that still use the data directory."""
         found = []
@@ -273,6 +303,93 @@ def test_an_unreachable_broker_is_named(stack) -> None:
     code, _, err = stack.run("publish", "--bootstrap-servers", "127.0.0.1:1", stdin=event())
     assert code == 2
     assert "127.0.0.1:1" in err
+
+
+def test_an_event_that_is_too_large_is_refused_by_its_line(stack) -> None:
+    code, out, err = stack.run(
+        "publish", "--json", stdin=event(reason_codes=["q" * 250] * 2500) + "\n" + event()
+    )
+    assert code == 2
+    assert len(out.splitlines()) == 1  # the other one was published
+    assert err.startswith("line 1:")
+    assert "524288" in err.replace(",", "")
+    assert "qqqq" not in err
+
+
+def test_a_clock_far_in_the_future_is_refused_by_its_field(stack) -> None:
+    ahead = json.loads(event())
+    ahead["envelope"]["occurred_at"] = "2199-01-01T00:00:00Z"
+    code, out, err = stack.run("publish", stdin=json.dumps(ahead))
+    assert (code, out.strip()) == (2, "")
+    assert "line 1: envelope.occurred_at" in err
+
+
+def test_another_number_of_partitions_is_named(stack) -> None:
+    other = {"AUDITSPINE_PARTITIONS": "5"}
+    code, _, err = stack.run("publish", stdin=event(), **other)
+    assert code == 2
+    assert "auditspine.inference" in err
+    assert "4" in err
+    assert "5" in err
+    assert stack.run("topics", **other)[0] == 1
+    code, _, err = stack.run("init", **other)
+    assert code == 2
+    assert "partitions" in err
+
+
+@pytest.mark.parametrize("command", [("sql", "SELECT 1"), ("verify",), ("status",)])
+def test_an_unreachable_clickhouse_is_named(stack, command) -> None:
+    code, _, err = stack.run(*command, "--clickhouse-url", "http://127.0.0.1:1")
+    assert code == 2
+    assert "ClickHouse is away" in err
+
+
+def test_a_refusing_clickhouse_is_named_and_the_password_is_not(stack) -> None:
+    wrong = {
+        "AUDITSPINE_CLICKHOUSE_URL": stack.endpoint("clickhouse"),
+        "AUDITSPINE_CLICKHOUSE_USER": "admin",
+        "AUDITSPINE_CLICKHOUSE_PASSWORD": "not-the-password",
+    }
+    code, out, err = stack.run("sql", "SELECT 1", **wrong)
+    assert code == 2
+    assert "Authentication failed" in err
+    assert "not-the-password" not in out + err
+
+
+@pytest.mark.parametrize("part", ["kafka", "clickhouse"])
+def test_a_port_that_is_taken_is_named(stack, part, tmp_path) -> None:
+    port = stack.endpoint(part).rpartition(":")[2]
+    code, _, err = stack.run(
+        "up", f"--{part}-port", port, "--data-dir", str(tmp_path / "other"), data_dir=False
+    )
+    assert code == 2
+    assert port in err
+
+
+def test_ctrl_c_while_publishing_delivers_what_was_taken(stack) -> None:
+    marked = event(prediction_id="before-ctrl-c")
+    with stack.open("publish", "--json") as publishing:
+        publishing.stdin.write(marked + "\n")
+        publishing.stdin.flush()
+        await_true(lambda: stack.count("before-ctrl-c") == 1, "published", 60)
+        publishing.send_signal(signal.SIGINT)
+        _, err = publishing.communicate(timeout=60)
+    assert publishing.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_a_broker_lost_midway_costs_time_only(stack) -> None:
+    with stack.open("publish", "--json") as publishing:
+        for number in range(40):
+            publishing.stdin.write(event(prediction_id=f"midway-{number}") + "\n")
+            publishing.stdin.flush()
+            if number == 20:
+                await_true(lambda: stack.count("midway-") > 0, "on its way", 60)
+                os.kill(stack.part("kafka")["pid"], signal.SIGKILL)
+        _, err = publishing.communicate(timeout=120)
+    assert publishing.returncode == 0, err
+    assert "Traceback" not in err
+    await_true(lambda: stack.count("midway-") == 40, "each is evidence once", 120)
 
 
 def test_a_worker_that_dies_is_started_again(stack) -> None:

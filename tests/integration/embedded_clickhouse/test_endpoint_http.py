@@ -84,6 +84,18 @@ def test_statement_may_be_split_over_url_and_body(ask: Ask, table: str) -> None:
     assert ask(f"SELECT sum(n) FROM {table};").text == "15"
 
 
+@pytest.mark.parametrize("data", ["v;", "-- v", "/* v */", "# v", "v  ", "it's"])
+def test_data_after_with_and_insert_are_taken_as_they_are(ask: Ask, table: str, data: str) -> None:
+    sql = f"WITH 1 AS y INSERT INTO {table} (s) FORMAT TabSeparated\n{data}\n"
+    assert ask(sql).status == 200
+    assert ask(f"SELECT hex(s) FROM {table}").text == data.encode().hex().upper()
+
+
+def test_a_temporary_table_that_would_not_last_is_refused(ask: Ask) -> None:
+    assert ask("CREATE TEMPORARY TABLE t (a Int8)").code == "48"
+    assert ask("create or replace /* x */ temporary table t (a Int8)").code == "48"
+
+
 def test_urlencoded_body_is_sql_unless_it_is_a_form(ask: Ask) -> None:
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert ask("SELECT 'a+b%20'", headers=kind).text == "a+b%20"

@@ -65,6 +65,18 @@ def test_first_word_is_found_past_comments_and_brackets(sql: bytes, word: str) -
             b"\x00\xff",
         ),
         (
+            b"WITH 1 AS y INSERT INTO t FORMAT TSV\nv;\n",
+            b"WITH 1 AS y INSERT INTO t",
+            "TSV",
+            b"v;\n",
+        ),
+        (
+            b"WITH (SELECT 1) AS insert INSERT INTO t VALUES ('it;s') -- x",
+            b"WITH (SELECT 1) AS insert INSERT INTO t",
+            "Values",
+            b" ('it;s') -- x",
+        ),
+        (
             b"INSERT INTO FUNCTION null('a Int8') (values) FORMAT CSV\n1",
             b"INSERT INTO FUNCTION null('a Int8') (values)",
             "CSV",
@@ -90,6 +102,9 @@ def test_insert_is_split_from_its_data(
         b"INSERT INTO t SELECT 1 FORMAT TSV",
         b"INSERT INTO t WITH 1 AS x SELECT x",
         b"WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
+        b"WITH 13 AS insert SELECT insert FORMAT TSV",
+        b"WITH insert AS (SELECT 1) SELECT * FROM insert FORMAT TSV",
+        b"WITH 1 AS x SELECT 'INSERT INTO t FORMAT TSV'",
         b"'INSERT INTO t FORMAT TSV'",
         b"",
     ],

@@ -6,8 +6,8 @@ memory.
 """
 
 import asyncio
-import secrets
 import tempfile
+import uuid
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -89,7 +89,7 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._id = secrets.token_hex(16)
+        self._id = str(uuid.uuid4())
         self._headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope["headers"]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
+from itertools import islice
 from typing import Any, BinaryIO
 
 from auditspine.embedded.clickhouse.engine import Connection, Engine, require_single
@@ -29,7 +30,7 @@ from auditspine.embedded.clickhouse.output import (
 from auditspine.embedded.clickhouse.request import Request
 from auditspine.embedded.clickhouse.sessions import Session
 from auditspine.embedded.clickhouse.spool import MAX_SPOOLED_BYTES, bounded, too_large
-from auditspine.embedded.clickhouse.tokens import first_word
+from auditspine.embedded.clickhouse.tokens import first_word, tokens
 
 _CHUNK_BYTES = 1_048_576
 _HEAD_BYTES = 262_144  # an INSERT's statement must be within
@@ -133,6 +134,10 @@ class _Execution:
         limited = self._request.account.limited
         if limited:
             sql = self._engine.check(self._connection, sql)
+        elif _makes_temporary(sql):
+            raise ClickHouseError(
+                48, "Temporary tables are not offered: each request has a connection of its own."
+            )
         found = self._connection.classify(sql)
         require_single(found)
         word = first_word(sql)
@@ -225,6 +230,15 @@ class _Execution:
 
     def _elapsed_ns(self) -> int:
         return int((time.perf_counter() - self._began) * 1e9)
+
+
+def _makes_temporary(sql: bytes) -> bool:
+    first = list(islice(tokens(sql), 4))  # CREATE OR REPLACE TEMPORARY
+    return (
+        bool(first)
+        and first[0].is_word(b"CREATE")
+        and any(each.is_word(b"TEMPORARY") for each in first)
+    )
 
 
 def _feed(inserter: Any, chunks: Iterator[bytes]) -> Any:

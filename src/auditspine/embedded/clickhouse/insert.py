@@ -57,13 +57,17 @@ def split_insert(head: bytes) -> InsertWithData | None:
     Raises:
         ClickHouseError: INSERT ... FROM INFILE, which would read this host's files.
     """
-    selects = False
+    inserts = selects = False
     source: list[Token] = []
     previous: Token | None = None
     end = 0
-    for index, token in enumerate(tokens(head)):
-        if index == 0 and not token.is_word(b"INSERT"):
-            return None
+    for token in tokens(head):
+        if not inserts:
+            if not _may_insert(previous, token):
+                return None
+            inserts = _begins(previous, token)
+            end, previous = (previous.end if previous else 0), token
+            continue
         if previous is not None and token.kind == "word" and _ends(previous, source, selects):
             after = _BEFORE_DATA.match(head, token.end)
             assert after is not None
@@ -84,6 +88,19 @@ def split_insert(head: bytes) -> InsertWithData | None:
 def quoted(value: str) -> str:
     """Quote a string for SQL."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _may_insert(previous: Token | None, token: Token) -> bool:
+    """Tell whether a statement may be an INSERT still: at its start, or after a WITH."""
+    if previous is None:
+        return token.is_word(b"INSERT", b"WITH")
+    return not (token.depth == 0 and token.is_word(b"SELECT"))
+
+
+def _begins(previous: Token | None, token: Token) -> bool:
+    if previous is None:
+        return token.is_word(b"INSERT")
+    return token.is_word(b"INTO") and previous.depth == 0 and previous.is_word(b"INSERT")
 
 
 def _ends(previous: Token, source: list[Token], selects: bool) -> bool:
