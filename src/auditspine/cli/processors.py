@@ -1,0 +1,78 @@
+"""Puts each processor together with what the settings name, and runs them in one Faust worker."""
+
+from collections.abc import Sequence
+
+import faust
+
+from auditspine.cli.connections import (
+    clickhouse_store,
+    has_clickhouse,
+    kafka_properties,
+    read_trust,
+)
+from auditspine.cli.control import read_control
+from auditspine.cli.errors import CliError
+from auditspine.cli.known_heads import CommittedHeads
+from auditspine.cli.settings import Settings
+from auditspine.ledger.keyfile import read_key
+from auditspine.ledger.note import raw_public_key
+from auditspine.processors.access.app import access_parts, make_access_app
+from auditspine.processors.hosting import run_worker
+from auditspine.processors.ledger.app import make_ledger_app
+from auditspine.processors.ledger.config import LedgerConfig
+from auditspine.processors.projection.app import ProjectionConfig
+from auditspine.schemas.catalogue import schema_texts
+from auditspine.schemas.codec import Decoder
+from auditspine.sinks.projections import ProjectionWriter
+
+
+def run_processors(names: Sequence[str], settings: Settings, instance: str | None) -> None:
+    """Run processors until SIGTERM or Ctrl-C; the process ends with the worker's exit code.
+
+    Args:
+        names: ``ledger``, ``access``; each once.
+        settings: The settings.
+        instance: Static membership in their consumer groups.
+
+    Raises:
+        CliError: Something that they need is not named or not there.
+    """
+    kafka = kafka_properties(settings)
+    make = {"ledger": _ledger, "access": _access}
+    run_worker([make[name](settings, kafka, instance) for name in names])
+
+
+def _ledger(settings: Settings, kafka: dict[str, str], instance: str | None) -> faust.App:
+    key = read_key(settings.log_key_path)
+    own = raw_public_key(key)
+    trusted = [known.public_key for known in read_trust(settings.trust_path).log_keys]
+    if own not in trusted:
+        raise CliError(
+            f"the log key {settings.log_key_path} is not in the trust file {settings.trust_path}: "
+            "what it seals would be trusted by nobody; name the right files"
+        )
+    heads = CommittedHeads(clickhouse_store(settings)) if has_clickhouse(settings) else None
+    return make_ledger_app(
+        LedgerConfig(
+            settings.topics,
+            kafka,
+            key,
+            region=settings.region,
+            former_keys=tuple(known for known in trusted if known != own),
+            instance_id=None if instance is None else f"{instance}-ledger",
+            known_heads=heads,
+        )
+    )
+
+
+def _access(settings: Settings, kafka: dict[str, str], instance: str | None) -> faust.App:
+    keys = [known.public_key for known in read_trust(settings.trust_path).log_keys]
+    texts = {**schema_texts(), **read_control(kafka, settings.topics).schemas}
+    properties = dict(kafka)
+    if instance is not None:
+        properties["group.instance.id"] = f"{instance}-access"
+    parts = access_parts(
+        Decoder(texts), ProjectionWriter(clickhouse_store(settings)), keys, settings.state_path
+    )
+    config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], properties)
+    return make_access_app(config, parts)
