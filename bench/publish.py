@@ -12,7 +12,6 @@ import fastavro
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from auditspine.ledger.topics import TOPIC_CONFIG
 from auditspine.schemas.codec import Decoder, encode
 from auditspine.schemas.models import Event, PredictionMade
 from bench.backbone import PARTITIONS, Backbone, predictions, schema_text, schema_texts
@@ -118,6 +117,6 @@ def _connected(backbone: Backbone) -> Producer:
 
 
 def _create(backbone: Backbone) -> None:
-    topic = NewTopic(RAW_TOPIC, PARTITIONS, 1, config=TOPIC_CONFIG)
+    topic = NewTopic(RAW_TOPIC, PARTITIONS, 1, config=backbone.settings.topics.config(RAW_TOPIC))
     admin = AdminClient(backbone.kafka)
     admin.create_topics([topic])[RAW_TOPIC].result(30)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from auditspine.auditor.core.defects import Defect, Kind
-from auditspine.auditor.core.notes import open_note
+from auditspine.auditor.core.notes import open_kept, open_note
 from auditspine.auditor.core.trust import Trust
 from auditspine.auditor.errors import SourceError
 from auditspine.auditor.evidence import StoredLog
@@ -25,7 +25,7 @@ def kept_checkpoints(options: Options, trust: Trust | None) -> list[Checkpoint]:
     Raises:
         LedgerError: One is not a checkpoint, or no trusted key signed it.
     """
-    return [open_note(note, options.now_ms, trust) for note in options.checkpoints]
+    return [open_kept(note, trust) for note in options.checkpoints]
 
 
 def sealed_heads(options: Options, findings: Findings) -> tuple[list[SealedHead], list[SealedHead]]:
@@ -35,6 +35,8 @@ def sealed_heads(options: Options, findings: Findings) -> tuple[list[SealedHead]
         return [], []
     try:
         newest = sealed.heads()
+        if not newest:
+            findings.not_checked.append("the sealed topics hold no checkpoint: nothing to compare")
         if options.lag_ms <= 0:
             return newest, newest
         return sealed.heads(options.now_ms - options.lag_ms), newest
@@ -55,6 +57,13 @@ def gather(
     found: dict[str, list[Checkpoint]] = {}
     for checkpoint in kept:
         found.setdefault(checkpoint.origin, []).append(checkpoint)
+    with_head = {head.origin for head in heads[1]}
+    if heads[1]:
+        findings.not_checked += [
+            f"{log.topic}/{log.partition}: its sealed topic holds no checkpoint of this log"
+            for log in logs
+            if log.origin not in with_head
+        ]
     due = {(head.origin, head.size) for head in heads[0]}
     for head in {(h.origin, h.size): h for h in chain(*heads)}.values():
         size = sizes.get(head.origin, 0)

@@ -55,7 +55,9 @@ _CLAIM = """
     SELECT max(sealed_first), count() FROM claims
     WHERE topic = {topic:String} AND partition = {partition:UInt16}
 """
-_ENDLESS = 1 << 63  # an open claim names sealed segments, not positions
+_ENDLESS = 1 << 63
+_CLAIMED_MOST = 100_000  # a claim names sealed segments, not positions: entries in it at most
+_SNAPSHOT_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ class EvidenceStore:
             lambda: self.checkpoints(log),
             () if log.committed is None else (log.committed,),
             log.settled,
-            _ENDLESS if log.open_claim else None,
+            log.size + _CLAIMED_MOST if log.open_claim else None,
+            lambda: self._claim_end(log),
             is_control,
         )
 
@@ -193,13 +196,17 @@ class EvidenceStore:
     def _log(self, origin: str) -> StoredLog:
         named = {"origin": origin}
         places = self.query(_PLACE, named)
-        commits = self.query(_COMMIT, named)
+        for _ in range(_SNAPSHOT_TRIES):  # the sink goes on: until nothing moved in between
+            commits = self.query(_COMMIT, named)
+            topic, partition = _place(places, commits, origin)
+            boundary = self._open_claim(topic, partition, commits[0][3] if commits else 0)
+            settled = self.query(
+                _SETTLED, {**named, "boundary": _ENDLESS - 1 if boundary is None else boundary}
+            )
+            again = self._open_claim(topic, partition, commits[0][3] if commits else 0)
+            if again == boundary and self.query(_COMMIT, named) == commits:
+                break
         committed = CommitRow(0, *commits[0][1:3]) if commits else None
-        topic, partition = _place(places, commits, origin)
-        boundary = self._open_claim(topic, partition, commits[0][3] if commits else 0)
-        settled = self.query(
-            _SETTLED, {**named, "boundary": _ENDLESS - 1 if boundary is None else boundary}
-        )
         return StoredLog(
             origin,
             topic,
@@ -208,6 +215,13 @@ class EvidenceStore:
             CheckpointRow._make(settled[0]) if settled else None,
             boundary is not None,
         )
+
+    def _claim_end(self, log: StoredLog) -> int | None:
+        """Give where the open claim may end now; else what is committed now."""
+        commits = self.query(_COMMIT, {"origin": log.origin})
+        end, offset = (int(commits[0][1]), commits[0][3]) if commits else (0, 0)
+        is_open = self._open_claim(log.topic, log.partition, offset) is not None
+        return max(end, log.size) + _CLAIMED_MOST if is_open else end
 
     def _open_claim(self, topic: str, partition: int, committed: int) -> int | None:
         """Give the sealed offset at which an open claim begins."""

@@ -32,7 +32,7 @@ class Options:
         origins: Only these logs (and the control log); all when empty.
         checkpoints: Notes that were kept from elsewhere.
         sealed: The sealed topics to compare with; ``None`` to leave them alone.
-        sealed_entries: Whether to compare every sealed entry rather than the heads.
+        sealed_entries: Whether to compare every sealed entry, not the heads alone.
         lag_ms: How long after sealing an entry may be missing from the store.
         now_ms: The present, milliseconds since 1970.
     """
@@ -43,5 +43,5 @@ class Options:
     origins: frozenset[str] = frozenset()
     checkpoints: tuple[str, ...] = ()
     sealed: SealedTopics | None = None
-    sealed_entries: bool = False
+    sealed_entries: bool = True
     lag_ms: int = 60_000

@@ -32,7 +32,7 @@ _WHO_TOUCHED = Question(
 SELECT actor_principal, workload_namespace, workload_name, actor_network,
     JSONExtractString(body, 'operation') AS operation,
     count() AS times, min(appended_at) AS first_at, max(appended_at) AS last_at
-FROM evidence
+FROM committed_evidence
 WHERE tenant = {tenant:String} AND event_type = 'artifact.accessed'
     AND has(artifacts.digest, unhex({digest:String})::FixedString(32))
 GROUP BY ALL ORDER BY first_at, operation
@@ -47,7 +47,7 @@ _RUN = Question(
 SELECT appended_at, event_type, actor_principal, workload_name, intent_reason,
     arrayMap(a -> concat(a.1, ' ', a.2, ' ', a.3), artifacts) AS artifacts_named,
     origin, position
-FROM evidence
+FROM committed_evidence
 WHERE tenant = {tenant:String}
     AND (run_id = {run_id:String} OR JSONExtractString(body, 'run_id') = {run_id:String})
 ORDER BY appended_at, origin, position
@@ -65,7 +65,7 @@ SELECT appended_at, event_type, actor_principal, actor_roles, intent_reason,
         if(JSONHas(body, 'passed'), if(JSONExtractBool(body, 'passed'), 'passed', 'failed'), ''))
         AS what,
     origin, position
-FROM evidence
+FROM committed_evidence
 WHERE tenant = {tenant:String}
     AND event_type NOT IN ('prediction.made', 'outcome.observed', 'artifact.accessed')
     AND arrayExists(
@@ -82,7 +82,7 @@ _QUARANTINE = Question(
 SELECT e.topic AS topic, q.verdict AS verdict, q.reason AS reason, e.tenant AS claimed_tenant,
     e.producer AS claimed_producer, count() AS entries,
     min(q.appended_at) AS first_at, max(q.appended_at) AS last_at
-FROM quarantine AS q INNER JOIN entries AS e
+FROM committed_quarantine AS q INNER JOIN entries AS e
     ON q.origin = e.origin AND q.position = e.position
 GROUP BY ALL ORDER BY entries DESC, topic, reason
 """,
@@ -102,7 +102,7 @@ WITH current AS (
             AS digest,
         argMax(JSONExtractString(body, 'approval_event_id'), (appended_at, origin, position))
             AS approval
-    FROM evidence
+    FROM committed_evidence
     WHERE tenant = {tenant:String} AND event_type = 'deployment.changed'
         AND JSONExtractString(body, 'environment') = {environment:String}
     GROUP BY deployment
@@ -115,7 +115,7 @@ SELECT c.deployment AS deployment, c.model AS model, c.version AS version, c.dig
         AS validations
 FROM current AS c LEFT JOIN (
     SELECT toString(event_id) AS id, actor_principal, appended_at, body
-    FROM evidence WHERE tenant = {tenant:String} AND event_type = 'approval.decided'
+    FROM committed_evidence WHERE tenant = {tenant:String} AND event_type = 'approval.decided'
 ) AS a ON a.id = c.approval
 WHERE c.action NOT IN ('retired', 'paused')
 ORDER BY deployment
@@ -130,10 +130,10 @@ _PREDICTIONS_OF = Question(
 SELECT p.appended_at AS appended_at, JSONExtractString(p.body, 'prediction_id') AS prediction_id,
     JSONExtractFloat(p.body, 'score') AS score, JSONExtractString(p.body, 'decision') AS decision,
     o.label AS label, p.origin AS origin, p.position AS position
-FROM evidence AS p LEFT JOIN (
+FROM committed_evidence AS p LEFT JOIN (
     SELECT JSONExtractString(body, 'prediction_id') AS prediction_id,
         JSONExtractString(body, 'label') AS label
-    FROM evidence WHERE tenant = {tenant:String} AND event_type = 'outcome.observed'
+    FROM committed_evidence WHERE tenant = {tenant:String} AND event_type = 'outcome.observed'
 ) AS o ON o.prediction_id = JSONExtractString(p.body, 'prediction_id')
 WHERE p.tenant = {tenant:String} AND p.event_type = 'prediction.made'
     AND JSONExtractString(p.body, 'model', 'digest') = concat('sha256:', lower({digest:String}))
@@ -152,7 +152,7 @@ _TRAINED_ON = Question(
     """
 WITH served AS (
     SELECT JSONExtractString(body, 'model', 'digest') AS digest
-    FROM evidence
+    FROM committed_evidence
     WHERE tenant = {tenant:String} AND event_type = 'prediction.made'
         AND JSONExtractString(body, 'prediction_id') = {prediction_id:String}
 ), registered AS (
@@ -162,13 +162,13 @@ WITH served AS (
         JSONExtractString(body, 'run_id') AS run_id,
         JSONExtractString(arrayJoin(JSONExtractArrayRaw(body, 'training_snapshots')), 'digest')
             AS snapshot
-    FROM evidence WHERE tenant = {tenant:String} AND event_type = 'model.registered'
+    FROM committed_evidence WHERE tenant = {tenant:String} AND event_type = 'model.registered'
 ), snapshots AS (
     SELECT JSONExtractString(body, 'snapshot', 'digest') AS digest,
         JSONExtractString(body, 'snapshot', 'name') AS name,
         JSONExtractString(body, 'dataset', 'name') AS dataset,
         JSONExtractUInt(body, 'rows') AS row_count, actor_principal, appended_at
-    FROM evidence WHERE tenant = {tenant:String} AND event_type = 'dataset.snapshotted'
+    FROM committed_evidence WHERE tenant = {tenant:String} AND event_type = 'dataset.snapshotted'
 )
 SELECT r.model AS model, r.version AS version, r.run_id AS run_id, r.digest AS model_digest,
     s.dataset AS dataset, s.name AS snapshot, r.snapshot AS snapshot_digest,

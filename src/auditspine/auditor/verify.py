@@ -1,6 +1,7 @@
 """Verifies everything that a store holds: all logs, against trust and against each other."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from auditspine.auditor.columns import ColumnComparison
 from auditspine.auditor.core.defects import Defect, Kind
@@ -84,6 +85,7 @@ class _Verification:
         kept = kept_checkpoints(self._options, self._trust)
         heads = sealed_heads(self._options, self._found)
         elsewhere = gather(logs, kept, heads, self._trust, self._found)
+        self._require_wanted(logs)
         control = self._find_control(logs)
         if control is not None:
             self._verify_control(control, elsewhere)
@@ -96,12 +98,21 @@ class _Verification:
         heartbeats = self._compare_heartbeats()
         if self._options.columns:
             self._compare_columns([log for log in logs if log is control or self._wanted(log)])
-        if self._options.sealed is not None and self._options.sealed_entries:
+        if self._options.sealed is not None and self._reads_sealed_entries():
             self._compare_sealed(logs, heads[1])
         return self._report(len(kept), heartbeats)
 
     def _wanted(self, log: StoredLog) -> bool:
         return not self._options.origins or log.origin in self._options.origins
+
+    def _reads_sealed_entries(self) -> bool:
+        """Tell whether to read every sealed entry; without a key no segment can be believed."""
+        return self._options.sealed_entries and self._trust is not None
+
+    def _require_wanted(self, logs: Sequence[StoredLog]) -> None:
+        """Say which logs were asked for and are not there."""
+        for origin in sorted(self._options.origins - {log.origin for log in logs}):
+            self._found.not_checked.append(f"no log {origin} is in the store")
 
     # -- logs ------------------------------------------------------------------------------------
 
@@ -174,6 +185,8 @@ class _Verification:
             tuple(elsewhere.get(log.origin, ())),
         )
         rows = self._source.rows(log, is_control=isinstance(judge, ControlJudge))
+        if self._is_made_up(log):
+            rows = replace(rows, claim_end=None, claim_end_now=lambda: None)
         result = verify_log(rows, checks, self._counter("entries", log))
         self._found.results.append(result)
         self._found.defects.extend(result.defects)
@@ -184,16 +197,22 @@ class _Verification:
             )
         return result
 
+    def _is_made_up(self, log: StoredLog) -> bool:
+        """Tell whether neither a commit, a checkpoint nor the control log knows the log.
+
+        Then no claim excuses its rows.
+        """
+        if self._control is None or log.committed is not None or log.settled is not None:
+            return False
+        return log.origin not in self._control.state.logs
+
     # -- across logs -----------------------------------------------------------------------------
 
     def _compare_heartbeats(self) -> Comparison:
         held = {
             (result.topic, result.partition): Held(
                 result.origin,
-                max(
-                    result.last_appended_at or 0,
-                    0 if result.last_checkpoint is None else result.last_checkpoint.sealed_at,
-                ),
+                _complete_until(result),
                 result.highest,
             )
             for result in self._found.results
@@ -265,7 +284,11 @@ class _Verification:
             options.signatures,
             self._control is not None,
             options.columns and self._control is not None,
-            "no" if options.sealed is None else "entries" if options.sealed_entries else "heads",
+            "no"
+            if options.sealed is None
+            else "entries"
+            if self._reads_sealed_entries()
+            else "heads",
             kept,
             heartbeats.compared,
             heartbeats.pending,
@@ -273,3 +296,14 @@ class _Verification:
         )
         logs = tuple(log_report(r, found.pending.get(r.origin, 0)) for r in found.results)
         return Report(outcome, logs, defects, found.beyond, tuple(found.not_checked), basis)
+
+
+def _complete_until(result: LogResult) -> int:
+    """Give the time, milliseconds since 1970, up to which a log has all that was published.
+
+    A checkpoint over an unchanged size says so for its own time; any other only as far as its
+    last entry, because the ledger may be behind.
+    """
+    last = result.last_checkpoint
+    quiet = last is not None and last.first == last.size
+    return max(result.last_appended_at or 0, last.sealed_at if last and quiet else 0)

@@ -108,8 +108,17 @@ def _write_trust(
     }
     if not path.exists():
         write_json(path, trust)
-    elif json.loads(path.read_text("utf-8")) != trust:
+    elif _known_trust(path) != trust:
         raise CliError(
             f"the trust file {path} names other keys: it is never overwritten; move it away to "
             "accept the new ones"
         )
+
+
+def _known_trust(path: Path) -> object:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as exc:
+        raise CliError(
+            f"the trust file {path} is not JSON: move it away, and run this again"
+        ) from exc

@@ -4,7 +4,9 @@ import sys
 from typing import NoReturn
 
 import typer
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from confluent_kafka import KafkaException
+from pydantic import ValidationError
 
 from auditspine.cli.commands import (
     demo,
@@ -22,6 +24,8 @@ from auditspine.cli.commands import (
 )
 from auditspine.cli.console import stderr
 from auditspine.cli.errors import EXPECTED
+from auditspine.schemas.explain import explain
+from auditspine.sinks.store import sort_error
 
 app = typer.Typer(
     name="auditspine",
@@ -64,9 +68,15 @@ def main() -> NoReturn:
         _fail(str(exc))
     except KafkaException as exc:
         _fail(f"Kafka: {exc.args[0].str()}")
+    except ClickHouseError as exc:
+        _fail(str(sort_error(exc)))
+    except ValidationError as exc:
+        _fail("; ".join(explain(exc)))
     except BrokenPipeError:
         sys.stderr.close()  # the reader of the output has gone, as `head` does
         sys.exit(0)
+    except OSError as exc:
+        _fail(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc))
     sys.exit(0)
 
 

@@ -30,6 +30,7 @@ _ATTEMPTS = 5
 _PAUSE_S = 1.0
 _PASSING = (KafkaException, BrokerUnreachableError, RetryError, UnavailableError)
 WORKERS = ("ledger-1", "ledger-2", "access-1", "sink-1")
+PARTS = ("kafka", "clickhouse", *WORKERS)
 
 
 class Preparation:

@@ -12,7 +12,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from auditspine.cli.errors import BrokerUnreachableError
-from auditspine.ledger.topics import TOPIC_CONFIG, Topics
+from auditspine.ledger.topics import Topics
 from auditspine.processors.ledger.places import topic_id
 
 _TIMEOUT_S = 15.0
@@ -25,7 +25,12 @@ _NOT_YET = (
     KafkaError._NOENT,  # noqa: SLF001 - librdkafka's "No leaders found"
 )
 _PAUSE_S = 0.05
-_LOAD_BEARING = ("message.timestamp.type", "cleanup.policy", "max.message.bytes")
+_LOAD_BEARING = (
+    "message.timestamp.type",
+    "cleanup.policy",
+    "max.message.bytes",
+    "compression.type",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +83,12 @@ def create_topics(admin: AdminClient, topics: Topics, replication: int) -> list[
     Raises:
         KafkaException: The broker refuses.
     """
-    config = {
-        name: value
-        for name, value in TOPIC_CONFIG.items()
-        if name != "min.insync.replicas" or replication > 1
-    }
-    wanted = [
-        NewTopic(name, partitions, replication, config=config)
-        for name, partitions in topics.all().items()
-    ]
+    wanted = []
+    for name, partitions in topics.all().items():
+        config = topics.config(name)
+        if replication == 1:
+            del config["min.insync.replicas"]
+        wanted.append(NewTopic(name, partitions, replication, config=config))
     created = []
     for name, future in admin.create_topics(wanted, operation_timeout=_TIMEOUT_S).items():
         try:
@@ -140,12 +142,14 @@ def topic_states(admin: AdminClient, topics: Topics) -> list[TopicState]:
     states = []
     for name, expected in topics.all().items():
         partitions = len(found[name].partitions) if name in found else 0
-        problems = _problems(expected, partitions, configs.get(name, {}))
+        problems = _problems(expected, partitions, topics.config(name), configs.get(name, {}))
         states.append(TopicState(name, expected, partitions, ids.get(name, ""), problems))
     return states
 
 
-def _problems(expected: int, partitions: int, config: dict[str, str]) -> tuple[str, ...]:
+def _problems(
+    expected: int, partitions: int, wanted: dict[str, str], config: dict[str, str]
+) -> tuple[str, ...]:
     if not partitions:
         return ("missing: run `auditspine topics create`",)
     problems = []
@@ -155,9 +159,9 @@ def _problems(expected: int, partitions: int, config: dict[str, str]) -> tuple[s
             "or recreate the empty topic; a log's partitions are fixed for its life"
         )
     problems += [
-        f"expected {name}={TOPIC_CONFIG[name]}, got {config[name]}"
+        f"expected {name}={wanted[name]}, got {config[name]}"
         for name in _LOAD_BEARING
-        if name in config and config[name] != TOPIC_CONFIG[name]
+        if name in wanted and config.get(name, wanted[name]) != wanted[name]
     ]
     return tuple(problems)
 

@@ -260,6 +260,8 @@ class BatchVerifier:
     def _verify_signature(self, header: SigHeader, root: bytes) -> bool:
         key = self._keys.get(header.public_key)
         try:
+            if key is None and is_weak(header.public_key):
+                return False
             if key is None:
                 if len(self._keys) >= self._max_batches:
                     self._keys.clear()
@@ -276,6 +278,27 @@ class BatchVerifier:
         if len(self._batches) >= self._max_batches:
             del self._batches[next(iter(self._batches))]
         self._batches[batch] = nodes
+
+
+_WEAK_KEYS = frozenset(
+    bytes.fromhex(text)
+    for text in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+    )
+)
+"""Encodings of the points of small order, without their sign bit. With such a public key one
+signature holds for many messages. Source: Cremers and Jackson, "Prime, Order Please!", 2019."""
+
+
+def is_weak(public_key: bytes) -> bool:
+    """Tell whether an Ed25519 public key, 32 bytes, is a point of small order."""
+    return public_key[:31] + bytes((public_key[31] & 0x7F,)) in _WEAK_KEYS
 
 
 def _short(text: str) -> bytes:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from auditspine.ledger.batch import is_weak
 from auditspine.ledger.errors import FormatError, GapError
 from auditspine.ledger.event_schema import WIRE_HEADER, WIRE_MAGIC, EventSchema
 
@@ -134,6 +135,8 @@ class ControlState:
 
     def _register_key(self, body: Mapping[str, Any]) -> str:
         public_key = bytes(body["public_key"])
+        if is_weak(public_key):
+            return "a point of small order is no key"
         known = self.keys.get(public_key)
         if known is not None and known.revoked is not None:
             return "a revoked key cannot be registered again"

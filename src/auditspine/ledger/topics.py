@@ -8,6 +8,8 @@ STREAMS = ("control", "lifecycle", "access", "inference", "outcomes")
 MAX_EVENT_BYTES = 512 * 1024
 MAX_SEGMENT_BYTES = 4 * 1024 * 1024
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+MAX_SOURCE_BYTES = 2 * 1024 * 1024
+"""Largest message of a source topic, as it is uncompressed: a segment always has room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,17 @@ class Topics:
             for name in (self.source, self.sealed)
         }
 
+    def config(self, topic: str) -> dict[str, str]:
+        """Give the configuration that a topic is created with."""
+        if topic.endswith(".sealed"):
+            return dict(_CONFIG)
+        # Uncompressed, the broker's limit holds for what the ledger will see: a small message
+        # could else hold more than any segment, and stop whoever seals its partition.
+        own = {"compression.type": "uncompressed", "max.message.bytes": str(MAX_SOURCE_BYTES)}
+        return {**_CONFIG, **own}
 
-TOPIC_CONFIG = {
+
+_CONFIG = {
     "message.timestamp.type": "LogAppendTime",
     "cleanup.policy": "delete",
     "retention.ms": "-1",
@@ -63,7 +74,6 @@ TOPIC_CONFIG = {
     "unclean.leader.election.enable": "false",
     "max.message.bytes": str(MAX_MESSAGE_BYTES),
 }
-"""Configuration that every topic of the backbone is created with."""
 
 
 def _known(stream: str) -> str:

@@ -1,10 +1,12 @@
 """Rows in the real database, altered by SQL behind the product's back, are named by verify."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from auditspine.auditor.core.defects import Kind
+from auditspine.auditor.evidence import EvidenceStore
 from auditspine.auditor.report import Outcome, report_to_json
 
 
@@ -259,3 +261,67 @@ def test_other_log_keys_authenticate_nothing(world, inference):
     other = type(world.trust)(world.trust.control_origin, world.trust.operator_keys, (strange,))
     report = world.verify(trust=other)
     assert {d.kind for d in report.defects} == {Kind.BAD_CHECKPOINT}
+
+
+CLAIM = "INSERT INTO claims (topic, partition, sealed_first, sealed_next) VALUES"
+
+
+def test_a_planted_claim_does_not_excuse_rows_far_beyond_the_end(world, inference):
+    world.alter(
+        f"INSERT INTO evidence SELECT * REPLACE (toUInt64(900020) AS position) "
+        f"FROM (SELECT * FROM evidence {WHERE})"
+    )
+    world.alter(f"{CLAIM} ('auditspine.inference.sealed', 0, 9000, 9001)")
+    assert named(world.verify()) == {(Kind.EXTRA, 900020, 900020, "evidence", "")}
+
+
+def test_a_planted_claim_does_not_excuse_a_log_that_was_never_opened(world, inference):
+    for table in ("entries", "evidence"):
+        world.alter(
+            f"INSERT INTO {table} SELECT * REPLACE ('local/c/made-up/0' AS origin) "
+            f"FROM (SELECT * FROM {table} {WHERE})"
+        )
+    world.alter(f"{CLAIM} ('auditspine.inference.sealed', 0, 9000, 9001)")
+    report = world.verify()
+    assert {d.origin for d in report.defects} == {"local/c/made-up/0"}
+    assert {d.kind for d in report.defects} == {Kind.EXTRA}
+
+
+def test_a_log_that_is_not_there_is_not_verified(world, inference):
+    report = world.verify(origins=frozenset({"local/c/typo/0"}))
+    assert report.outcome is Outcome.NOT_CHECKED
+    assert any("local/c/typo/0" in each for each in report.not_checked)
+
+
+def test_what_lands_during_a_verification_is_no_defect(world, inference, tools, monkeypatch):
+    more = tools.sign(
+        tools.producer,
+        "acme",
+        "scorer",
+        inference.topic,
+        [tools.prediction(i) for i in range(50, 53)],
+        first=39,
+    )
+    logs = EvidenceStore.logs
+
+    def then_land(store):
+        found = logs(store)
+        world.load(inference, more)  # the sink goes on after the sizes were read
+        return found
+
+    monkeypatch.setattr(EvidenceStore, "logs", then_land)
+    report = world.verify()
+    assert report.defects == ()
+    assert report.outcome is Outcome.VERIFIED
+
+
+def test_a_kept_checkpoint_counts_after_its_key_was_retired(world, inference):
+    key = world.trust.log_keys[0]
+    retired = replace(key, valid_to=inference_sealed_until())
+    trust = replace(world.trust, log_keys=(retired,))
+    report = world.verify(trust=trust, checkpoints=(inference.notes[-1],))
+    assert report.outcome is Outcome.VERIFIED
+
+
+def inference_sealed_until() -> int:
+    return 1_790_000_000_000 + 1_000_000  # after all of it was sealed, before verify's present

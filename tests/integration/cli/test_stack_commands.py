@@ -212,7 +212,60 @@ def test_a_log_removed_with_its_commits_shows_against_the_sealed_topics(stack) -
             )
             client.command(f"DROP TABLE kept_{table}")
         client.close()
-    assert stack.run("verify", "--sealed-entries")[0] == 0
+    assert stack.run("verify")[0] == 0
+
+
+def test_changed_metadata_shows_against_the_sealed_topics(stack) -> None:
+    code, out, err = stack.run("publish", "--wait", "--json", stdin=event(prediction_id="when"))
+    assert code == 0, err
+    sealed = json.loads(out)
+    await_true(lambda: stack.count("when") == 1, "landed", 60)
+    client = clickhouse_client(load_settings(data_dir=stack.data))
+    place = {"o": sealed["origin"], "p": sealed["position"]}
+
+    def shift(offsets: int) -> None:
+        client.command(
+            f"ALTER TABLE entries UPDATE source_offset = source_offset + {offsets} "
+            "WHERE origin = {o:String} AND position = {p:UInt64}",
+            parameters=place,
+            settings={"mutations_sync": 2},
+        )
+
+    try:
+        shift(1)
+        code, out, _ = stack.run("verify", "--json")
+        found = [(d["kind"], d["origin"], d["first"]) for d in json.loads(out)["defects"]]
+        assert (code, found) == (1, [("altered_column", sealed["origin"], sealed["position"])])
+    finally:
+        shift(-1)
+        client.close()
+    assert stack.run("verify")[0] == 0
+
+
+def test_a_topic_prefix_that_is_wrong_is_no_verdict(stack) -> None:
+    code, out, err = stack.run("verify", AUDITSPINE_TOPIC_PREFIX="other.")
+    assert code == 2
+    assert "sealed topics" in out + err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("publish", "/etc/passwd/x"),
+        ("up", "--data-dir", "/etc/passwd"),
+        ("init", "--data-dir", "/etc/passwd"),
+    ],
+)
+def test_a_path_that_cannot_be_is_named(stack, command) -> None:
+    code, _, err = stack.run(*command, data_dir="--data-dir" not in command)
+    assert code == 2
+    assert "/etc/passwd" in err
+
+
+def test_an_empty_tenant_is_refused(stack) -> None:
+    code, _, err = stack.run("tenants", "register", "")
+    assert code == 2
+    assert "tenant" in err
 
 
 def test_publish_reports_each_bad_line_and_loses_no_good_one(stack) -> None:

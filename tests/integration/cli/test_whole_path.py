@@ -13,13 +13,15 @@ import pytest
 from confluent_kafka import Producer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.operator import await_sealed, speaking, watch_control
 from auditspine.schemas.codec import encode
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "ledger"))
 from control_world import Signer, public
-from tests.chaos.rounds import COMMAND, Stack, differences, event
+from tests.chaos.independent import ClickHouse, check_log, has_landed, source_messages
+from tests.chaos.rounds import COMMAND, Stack, differences, event, wait_for
 
 from auditspine.ledger.keyfile import create_key
 from auditspine.producers.client import AuditClient
@@ -221,7 +223,7 @@ def test_each_valid_event_is_evidence_once_and_each_other_is_quarantined_for_its
     assert ours == [[name, EVENTS, EVENTS] for name in sorted(PRODUCERS)]
 
     done = subprocess.run(
-        [*COMMAND, "verify", "--json", "--sealed-entries", "--data-dir", str(stack.data)],
+        [*COMMAND, "verify", "--json", "--data-dir", str(stack.data)],
         capture_output=True,
         check=False,
         text=True,
@@ -230,3 +232,60 @@ def test_each_valid_event_is_evidence_once_and_each_other_is_quarantined_for_its
     assert (done.returncode, report["outcome"]) == (0, "verified"), report
     for name in ("ledger-1", "ledger-2"):
         assert "took over auditspine." in (stack.data / "logs" / f"{name}.log").read_text()
+
+
+WHERE = "WHERE position = 3"
+
+
+@pytest.mark.parametrize(
+    ("tampering", "said"),
+    [
+        (f"ALTER TABLE entries UPDATE leaf = toFixedString('', 32) {WHERE}", "another hash"),
+        (f"ALTER TABLE entries UPDATE chain = toFixedString('', 32) {WHERE}", "another hash"),
+        (f"ALTER TABLE entries UPDATE source_offset = 77 {WHERE}", "got [3, 77]"),
+        (f"ALTER TABLE entries DELETE {WHERE}", "entries"),
+        (f"INSERT INTO entries SELECT * FROM entries {WHERE}", "entries"),
+        (f"ALTER TABLE entries UPDATE verdict = 'foreign' {WHERE}", "3 stands in evidence"),
+        (f"ALTER TABLE evidence UPDATE value = 'x' {WHERE}", "has other bytes"),
+        (f"ALTER TABLE evidence UPDATE sig = 'x' {WHERE}", "has other bytes"),
+        (f"ALTER TABLE evidence DELETE {WHERE}", "content of"),
+        (f"INSERT INTO evidence SELECT * FROM evidence {WHERE}", "or repeated"),
+        (
+            "ALTER TABLE checkpoints UPDATE note = replaceRegexpOne(note, '[A-Z]', '_') WHERE 1",
+            "another root",
+        ),
+        (
+            (
+                "ALTER TABLE checkpoints UPDATE "
+                "note = concat(substring(note, 1, length(note) - 6), 'AAA==\n') WHERE size > 0"
+            ),
+            "not signed by the log key",
+        ),
+    ],
+)
+def test_the_independent_check_sees_what_was_changed(stack, keys, tampering, said) -> None:
+    """A check that cannot fail proves nothing: this one fails on a copy that was tampered with."""
+    admin = clickhouse_client(stack.settings)
+    key = json.loads((stack.data / "trust.json").read_text())["log_keys"][0]["public_key"]
+    accounts = json.loads((stack.data / "clickhouse" / "accounts.json").read_text())
+    url = stack.described()["endpoints"]["clickhouse"]
+    source = source_messages(stack.described()["endpoints"]["kafka"])["auditspine.control", 0]
+    wait_for(lambda: has_landed(stack.store(), {("auditspine.control", 0): source}, Counter()), "")
+    try:
+        admin.command("CREATE DATABASE copy")
+        for table in ("entries", "evidence", "quarantine", "checkpoints"):
+            admin.command(f"CREATE TABLE copy.{table} AS auditspine.{table}")
+            admin.command(
+                f"INSERT INTO copy.{table} SELECT * FROM auditspine.{table} WHERE origin IN "
+                "(SELECT origin FROM auditspine.commits WHERE topic = 'auditspine.control.sealed')"
+            )
+        copy = ClickHouse(url, "admin", accounts["admin"]["password"], "copy")
+        arguments = (bytes.fromhex(key), "auditspine.control", 0, source)
+        assert check_log(copy, *arguments) == []
+        admin.database = "copy"
+        admin.command(tampering, settings={"mutations_sync": 2})
+        found = check_log(copy, *arguments)
+        assert any(said in problem for problem in found), found
+    finally:
+        admin.command("DROP DATABASE IF EXISTS copy SYNC")
+        admin.close()

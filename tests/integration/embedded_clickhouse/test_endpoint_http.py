@@ -184,6 +184,25 @@ def test_wait_end_of_query_gives_a_late_error_its_status(ask: Ask) -> None:
     assert (answer.status, answer.code) == (500, "395")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "lz4", "zstd", "identity"])
+def test_clients_that_leave_a_stream_early_do_the_engine_no_harm(
+    endpoint: ClickHouseProcess, ask: Ask, encoding: str
+) -> None:
+    sql = "SELECT number, randomString(100) FROM numbers(10000000) FORMAT Native"
+    headers = {
+        "X-ClickHouse-User": "admin",
+        "X-ClickHouse-Key": endpoint.admin_password,
+        "Accept-Encoding": encoding,
+    }
+    for _ in range(12):
+        connection = http.client.HTTPConnection("127.0.0.1", endpoint.port)
+        connection.request("POST", "/?max_block_size=1000", sql, headers)
+        connection.getresponse().read(1000)
+        connection.close()
+        for _ in range(20):
+            assert ask("SELECT 1").text == "1"
+
+
 @pytest.mark.parametrize("output_format", ["TSV", "JSON"])  # fetched in chunks, written to a file
 @pytest.mark.parametrize("wait", ["0", "1"])
 def test_client_that_goes_away_cancels_its_statement(

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.reader import SegmentReader
 from auditspine.ledger.segment import Entry, Segment
-from auditspine.ledger.topics import STREAMS, TOPIC_CONFIG, Topics
+from auditspine.ledger.topics import STREAMS, Topics
 from auditspine.processors.ledger.config import LedgerConfig
 from auditspine.processors.ledger.loop import LedgerLoop
 
@@ -48,7 +48,10 @@ class Backbone:
         new = []
         for name in names:
             count = partitions or self.topics.partition_count(self.topics.stream(name))
-            options = {**TOPIC_CONFIG, **{k.replace("_", "."): v for k, v in config.items()}}
+            options = {
+                **self.topics.config(name),
+                **{k.replace("_", "."): v for k, v in config.items()},
+            }
             new.append(NewTopic(name, count, 1, config=options))
         for name, future in self.admin.create_topics(new).items():
             future.result(20)

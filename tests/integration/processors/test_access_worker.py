@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from auditspine.embedded.clickhouse.process import ClickHouseProcess
 from auditspine.ledger.merkle import Head
 from auditspine.ledger.segment import Judged, Place, SealingContext, encode_segment, seal
-from auditspine.ledger.topics import TOPIC_CONFIG, Topics
+from auditspine.ledger.topics import Topics
 from auditspine.ledger.verdict import Flag, Verdict
 from auditspine.processors.access.app import access_parts
 from auditspine.processors.access.edges import Tally
@@ -94,7 +94,9 @@ class Log:
             }
         )
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
-        made = admin.create_topics([NewTopic(self.topic, PARTITIONS, 1, config=TOPIC_CONFIG)])
+        made = admin.create_topics(
+            [NewTopic(self.topic, PARTITIONS, 1, config=Topics().config(self.topic))]
+        )
         made[self.topic].result(20)
 
     def write(self, segments: int, size: int = 20) -> None:

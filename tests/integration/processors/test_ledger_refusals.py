@@ -4,9 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, Producer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.errors import LedgerError
+from auditspine.ledger.topics import MAX_SOURCE_BYTES
+from auditspine.ledger.verdict import Verdict
 from auditspine.processors.ledger.errors import BrokerError, RefusedError, SetupError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -152,3 +155,38 @@ def test_evidence_that_is_ahead_of_or_unlike_the_sealed_log_is_noticed(sealed) -
     with running(sealed.config(streams=("access",), known_heads=Heads(0, 10, root))):
         sealed.publish("access", 0, (b"more", b""))
         sealed.await_sealed("access", 0)
+
+
+def test_a_topic_that_takes_more_than_a_segment_holds_is_refused(backbone) -> None:
+    source, sealed = backbone.topics.source("inference"), backbone.topics.sealed("inference")
+    backbone.create(("control",)).create_topics(sealed)
+    backbone.create_topics(source, compression_type="producer")
+    failure = run_until_it_fails(backbone.config(streams=("inference",)))
+    assert isinstance(failure, SetupError)
+    assert "expected compression.type=uncompressed, got producer" in str(failure)
+
+
+def test_a_message_that_grows_beyond_a_segment_is_refused_by_the_broker(backbone) -> None:
+    backbone.create()
+    bomb = Producer(
+        {
+            "bootstrap.servers": backbone.servers,
+            "compression.type": "zstd",
+            "message.max.bytes": 64 << 20,
+            "delivery.timeout.ms": 20_000,
+        }
+    )
+    said = []
+    for size in (20 << 20, MAX_SOURCE_BYTES - 200):
+        bomb.produce(
+            backbone.topics.source("inference"),
+            bytes(size),
+            partition=0,
+            on_delivery=lambda error, _: said.append(error and error.code()),
+        )
+        bomb.flush(30)
+    assert said == [KafkaError.MSG_SIZE_TOO_LARGE, None]
+    with running(backbone.config()):
+        backbone.await_sealed("inference", 0)
+    (entry,) = backbone.check("inference", 0)
+    assert entry.verdict is Verdict.BAD_SIGNATURE  # it begins like an event, and is not signed

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from auditspine.ledger.judge import Judge, Message
 from auditspine.ledger.merkle import Head
 from auditspine.ledger.segment import Entry, Place, SealingContext, encode_segment, seal
-from auditspine.ledger.topics import STREAMS, TOPIC_CONFIG, Topics
+from auditspine.ledger.topics import STREAMS, Topics
 from auditspine.ledger.verdict import Verdict
 from auditspine.sinks.chunk import Limits
 from auditspine.sinks.migrate import migrate
@@ -105,7 +105,7 @@ class SinkWorld:
                 self.topics.sealed(s),
                 partitions or self.topics.partition_count(s),
                 1,
-                config=TOPIC_CONFIG,
+                config=self.topics.config(self.topics.sealed(s)),
             )
             for s in only
         ]

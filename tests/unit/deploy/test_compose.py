@@ -57,8 +57,11 @@ def test_workers_have_the_least_rights(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "user" not in service  # the image's own, which is not root
     assert re.search(r"^USER auditspine$", DOCKERFILE, re.MULTILINE)
-    if name != "init":
-        assert "keys:/data:ro" in service["volumes"]
+    keys = [volume for volume in service["volumes"] if volume.startswith("keys:")]
+    allowed = {"init": ["keys:/data"], "ledger": ["keys:/data:ro"]}
+    assert keys == allowed.get(name, [])  # the log key is the ledger's alone
+    trust = "trust:/trust" if name == "init" else "trust:/trust:ro"
+    assert trust in service["volumes"]
 
 
 def test_a_worker_owns_the_folders_that_volumes_are_mounted_on() -> None:

@@ -4,7 +4,7 @@ import struct
 from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +13,7 @@ from auditspine.ledger.batch import (
     BatchVerifier,
     SigHeader,
     batch_leaf,
+    is_weak,
     leaf_context,
     parse_sig,
     sign_batch,
@@ -124,3 +125,14 @@ def test_parsing_never_fails_otherwise(raw: bytes) -> None:
 def test_batches_have_a_size_limit(count: int) -> None:
     with pytest.raises(FormatError, match=f"got {count}"):
         sign_batch(KEY, [bytes(32)] * count)
+
+
+def test_a_key_of_small_order_signs_nothing() -> None:
+    """With the identity as public key, one signature holds for every message."""
+    identity = b"\1" + bytes(31)
+    signature = identity + bytes(32)  # R is the identity, S is 0
+    Ed25519PublicKey.from_public_bytes(identity).verify(signature, b"anything at all")
+    header = SigHeader(signature, identity, 1, 1, 0, 0, 1, 0, "acme", "p", b"")
+    assert is_weak(identity)
+    assert not BatchVerifier().verify(header, "topic", 0, b"value")
+    assert not is_weak(Ed25519PrivateKey.generate().public_key().public_bytes_raw())

@@ -14,12 +14,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stub re
 )
 
 from auditspine.ledger.segment import Place
-from auditspine.ledger.topics import TOPIC_CONFIG
+from auditspine.ledger.topics import Topics
 from auditspine.processors.ledger.config import LedgerConfig
 from auditspine.processors.ledger.errors import BrokerError, SetupError
 
 _TIMEOUT_S = 15.0
-_TIMESTAMPS = "message.timestamp.type"
+_TOO_LARGE = "a message could be larger than any segment and stop the ledger"
+_REQUIRED = {
+    "message.timestamp.type": "the producers' clocks would stand for the broker's",
+    "compression.type": _TOO_LARGE,
+    "max.message.bytes": _TOO_LARGE,
+}
 
 
 class Places:
@@ -45,8 +50,8 @@ def find_places(admin: AdminClient, config: LedgerConfig) -> Places:
     """Check the topics and find out which logs they are.
 
     Raises:
-        SetupError: A topic is missing, has another partition count, or its timestamps are
-            not the broker's.
+        SetupError: A topic is missing, has another partition count, or a source topic's
+            configuration is not what logs need.
         BrokerError: The broker does not answer.
     """
     expected = {
@@ -63,7 +68,7 @@ def find_places(admin: AdminClient, config: LedgerConfig) -> Places:
         found = metadata.topics.get(name)
         check_partitions(name, partitions, 0 if found is None else len(found.partitions))
     sources = [config.topics.source(stream) for stream in config.streams]
-    _check_timestamps(admin, sources)
+    _check_sources(admin, config.topics, sources)
     return Places(config.region, str(metadata.cluster_id), _topic_ids(admin, sources))
 
 
@@ -100,17 +105,19 @@ def _topic_ids(admin: AdminClient, topics: list[str]) -> dict[str, str]:
     return {name: topic_id(_result(future).topic_id) for name, future in described.items()}
 
 
-def _check_timestamps(admin: AdminClient, topics: list[str]) -> None:
-    resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+def _check_sources(admin: AdminClient, topics: Topics, names: list[str]) -> None:
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     described = admin.describe_configs(resources, request_timeout=_TIMEOUT_S)
     for resource, future in described.items():
-        got = _result(future)[_TIMESTAMPS].value
-        if got != TOPIC_CONFIG[_TIMESTAMPS]:
-            raise SetupError(
-                f"expected {_TIMESTAMPS}={TOPIC_CONFIG[_TIMESTAMPS]}, got {got}: the producers' "
-                "clocks would stand for the broker's; correct the topic's configuration",
-                resource.name,
-            )
+        wanted, got = topics.config(resource.name), _result(future)
+        for setting, why in _REQUIRED.items():
+            found = got[setting].value
+            if found != wanted[setting]:
+                raise SetupError(
+                    f"expected {setting}={wanted[setting]}, got {found}: {why}; correct the "
+                    "topic's configuration",
+                    resource.name,
+                )
 
 
 def _result(future: "Future[Any]") -> Any:

@@ -60,6 +60,7 @@ class _LogVerifier:
         self._chain: bytes | None = CHAIN_START
         self._next = 0
         self._last_appended_at: int | None = None
+        self._claim_end: int | None = None
 
     def run(self) -> LogResult:
         while self._next < self._size:
@@ -162,12 +163,19 @@ class _LogVerifier:
             self._chain = settled.chain
             self._next += 1
 
+    def _claimed(self) -> int:
+        """Give the position before which rows may stand that no commit covered at the start."""
+        if self._claim_end is None:
+            known = (self._rows.claim_end, self._rows.claim_end_now())
+            self._claim_end = max(each or 0 for each in known)
+        return self._claim_end
+
     # -- the end -----------------------------------------------------------------------------
 
     def _beyond(self) -> int:
         """Take the rows that are left; give the number that an open claim covers."""
         uncommitted = 0
-        claimed = self._rows.claim_end
+        claimed = self._claimed
         streams: tuple[tuple[str, Cursor[EntryRow] | Cursor[RawRow]], ...] = (
             ("entries", self._entries),
             ("evidence", self._evidence),
@@ -175,7 +183,7 @@ class _LogVerifier:
         )
         for table, cursor in streams:
             for row in cursor:
-                if claimed is not None and self._size <= row[0] < claimed:
+                if self._size <= row[0] < claimed():
                     uncommitted += table == "entries"
                 elif row[0] < self._size:
                     self._defects.add(
@@ -189,7 +197,6 @@ class _LogVerifier:
 
     def _stop_beyond(self, stop: Stop) -> None:
         """A checkpoint for a size that the store does not reach."""
-        claimed = self._rows.claim_end
         if isinstance(stop.row, Checkpoint):
             self._defects.add(
                 Kind.TRUNCATED,
@@ -200,7 +207,7 @@ class _LogVerifier:
                 got=str(self._size),
                 detail="a signed checkpoint from elsewhere proves more entries",
             )
-        elif claimed is None or stop.size > claimed:
+        elif stop.size > self._claimed():
             self._tree.beyond(stop)
 
     def _result(self, uncommitted: int) -> LogResult:

@@ -1,5 +1,7 @@
 """Opens checkpoints with the trusted log keys. Pure."""
 
+from collections.abc import Sequence
+
 from auditspine.auditor.core.trust import Trust
 from auditspine.ledger.errors import IntegrityError
 from auditspine.ledger.note import Checkpoint, open_checkpoint, parse_checkpoint
@@ -12,11 +14,20 @@ def open_note(note: str, sealed_at: int, trust: Trust | None) -> Checkpoint:
         FormatError: Not a checkpoint.
         IntegrityError: No trusted key signed it.
     """
+    return _open(note, None if trust is None else trust.keys_at(sealed_at))
+
+
+def open_kept(note: str, trust: Trust | None) -> Checkpoint:
+    """Read a note that the caller kept, whenever it was signed; raises as :func:`open_note`."""
+    return _open(note, None if trust is None else [key.public_key for key in trust.log_keys])
+
+
+def _open(note: str, keys: Sequence[bytes] | None) -> Checkpoint:
     checkpoint = parse_checkpoint(note)
-    if trust is None:
+    if keys is None:
         return checkpoint
     error: IntegrityError | None = None
-    for key in trust.keys_at(sealed_at):
+    for key in keys:
         try:
             return open_checkpoint(note, {checkpoint.origin: key})
         except IntegrityError as exc:

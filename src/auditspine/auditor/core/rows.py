@@ -77,7 +77,10 @@ class LogRows:
             ``first`` 0.
         settled: The largest stored checkpoint that was written before the sink's open claim,
             so that a commit must reach it.
-        claim_end: Where the sink's open claim ends; ``None`` when no chunk is being written.
+        claim_end: Where the sink's open claim ends at most; ``None`` when no chunk is being
+            written.
+        claim_end_now: Gives the same anew, and no less than what was committed since. Asked once
+            all rows are read, because the sink goes on meanwhile.
         is_control: Whether this is the control log, whose entries are judged on those before.
     """
 
@@ -91,6 +94,7 @@ class LogRows:
     commits: tuple[CommitRow, ...] = ()
     settled: CheckpointRow | None = None
     claim_end: int | None = None
+    claim_end_now: Callable[[], int | None] = lambda: None
     is_control: bool = False
 
 

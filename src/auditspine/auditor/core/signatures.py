@@ -15,6 +15,7 @@ from auditspine.ledger.batch import (
     MAX_BATCH,
     SUITE_ED25519_SHA256,
     BatchVerifier,
+    is_weak,
     leaf_context,
     parse_sig,
     signed_message,
@@ -167,6 +168,8 @@ def _paths(levels: Sequence[Sequence[bytes]]) -> list[bytes]:
 
 
 def _signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    if is_weak(public_key):
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):

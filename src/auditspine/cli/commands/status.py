@@ -12,6 +12,7 @@ from auditspine.cli.errors import EXPECTED, CliError
 from auditspine.cli.flow import StreamFlow, measure
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, ServersOption
 from auditspine.cli.settings import Settings, load_settings
+from auditspine.cli.stack import PARTS
 from auditspine.cli.status_screen import flow_table
 from auditspine.embedded import identity
 from auditspine.embedded.datadir import DataDir
@@ -77,6 +78,10 @@ def _parts(stack: RunningStack | None) -> list[dict[str, Any]]:
         {"name": part.name, "pid": part.pid, "running": identity.is_running(part)}
         for part in stack.parts
     ]
+    present = {part["name"] for part in found}
+    found += [
+        {"name": name, "pid": None, "running": False} for name in PARTS if name not in present
+    ]
     if not stack.ready:
         found.append({"name": "stack", "pid": None, "running": False})
     return found
@@ -91,7 +96,7 @@ def _print(
     if stack is not None:
         table = Table("part", "pid", "state", box=None, header_style="title", pad_edge=False)
         for part in parts:
-            state = "[good]running[/]" if part["running"] else "[bad]not ready[/]"
+            state = "[good]running[/]" if part["running"] else "[bad]not running[/]"
             table.add_row(part["name"], str(part["pid"] or "-"), state)
         stdout.print(table)
         for name, address in stack.endpoints.items():

@@ -38,11 +38,12 @@ def verify(
         bool | None,
         typer.Option(
             "--sealed/--no-sealed",
-            help="Compare with the heads of the sealed topics. [default: where Kafka is known]",
+            help="Compare with every entry of the sealed topics. [default: where Kafka is known]",
         ),
     ] = None,
-    sealed_entries: Annotated[
-        bool, typer.Option("--sealed-entries", help="Compare with every sealed entry.")
+    heads_only: Annotated[
+        bool,
+        typer.Option("--heads-only", help="Compare with the heads of the sealed topics alone."),
     ] = False,
     lag: Annotated[
         float,
@@ -74,7 +75,7 @@ def verify(
 
     `auditspine verify`
 
-    `auditspine verify --trust trust.json --checkpoint kept.note --sealed-entries`
+    `auditspine verify --trust trust.json --checkpoint kept.note`
 
     `auditspine verify --no-trust --json | jq .outcome`
     """
@@ -92,11 +93,11 @@ def verify(
             columns=columns,
             origins=frozenset(log or ()),
             checkpoints=tuple(map(_read_note, checkpoint or ())),
-            sealed_entries=sealed_entries,
+            sealed_entries=not heads_only,
             lag_ms=int(lag * 1000),
         ),
         trusting=not no_trust,
-        sealed=True if sealed_entries else sealed,
+        sealed=sealed,
         quiet=as_json,
     )
     if as_json:

@@ -63,7 +63,7 @@ def tell(data_dir: Path | None) -> None:
             f"auditspine sql{where} --ask quarantine",
             "what did not count, and why",
         ),
-        (f"auditspine verify{where} --sealed-entries", "prove it against every sealed entry"),
+        (f"auditspine verify{where}", "prove all of it again"),
         ("auditspine publish --example model.registered", "an event of your own"),
     ):
         stdout.print(f"  {command}  [dim]# {why}[/]", soft_wrap=True)

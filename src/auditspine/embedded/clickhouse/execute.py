@@ -55,6 +55,8 @@ def execute(engine: Engine, request: Request, session: Session | None) -> Reply:
         except Exception as exc:
             raise ClickHouseError.of(exc) from exc
         reply.resources.push(resources.pop_all())
+        # Before its connection: a result that is left to the garbage collector crashes the engine.
+        reply.resources.callback(getattr(reply.chunks, "close", lambda: None))
         return reply
 
 
