@@ -194,24 +194,27 @@ class EvidenceStore:
             raise SourceError(f"ClickHouse cannot answer: {first_line}") from exc
 
     def _log(self, origin: str) -> StoredLog:
+        snapshot = self._snapshot(origin)
+        for _ in range(_SNAPSHOT_TRIES):  # the sink goes on: until nothing moved in between
+            before, snapshot = snapshot, self._snapshot(origin)
+            if before == snapshot:
+                break
+        return snapshot
+
+    def _snapshot(self, origin: str) -> StoredLog:
         named = {"origin": origin}
         places = self.query(_PLACE, named)
-        for _ in range(_SNAPSHOT_TRIES):  # the sink goes on: until nothing moved in between
-            commits = self.query(_COMMIT, named)
-            topic, partition = _place(places, commits, origin)
-            boundary = self._open_claim(topic, partition, commits[0][3] if commits else 0)
-            settled = self.query(
-                _SETTLED, {**named, "boundary": _ENDLESS - 1 if boundary is None else boundary}
-            )
-            again = self._open_claim(topic, partition, commits[0][3] if commits else 0)
-            if again == boundary and self.query(_COMMIT, named) == commits:
-                break
-        committed = CommitRow(0, *commits[0][1:3]) if commits else None
+        commits = self.query(_COMMIT, named)
+        topic, partition = _place(places, commits, origin)
+        boundary = self._open_claim(topic, partition, commits[0][3] if commits else 0)
+        settled = self.query(
+            _SETTLED, {**named, "boundary": _ENDLESS - 1 if boundary is None else boundary}
+        )
         return StoredLog(
             origin,
             topic,
             partition,
-            committed,
+            CommitRow(0, *commits[0][1:3]) if commits else None,
             CheckpointRow._make(settled[0]) if settled else None,
             boundary is not None,
         )
