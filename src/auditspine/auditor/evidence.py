@@ -194,16 +194,16 @@ class EvidenceStore:
             raise SourceError(f"ClickHouse cannot answer: {first_line}") from exc
 
     def _log(self, origin: str) -> StoredLog:
-        snapshot = self._snapshot(origin)
+        places = self.query(_PLACE, {"origin": origin})
+        snapshot = self._snapshot(origin, places)
         for _ in range(_SNAPSHOT_TRIES):  # the sink goes on: until nothing moved in between
-            before, snapshot = snapshot, self._snapshot(origin)
+            before, snapshot = snapshot, self._snapshot(origin, places)
             if before == snapshot:
                 break
         return snapshot
 
-    def _snapshot(self, origin: str) -> StoredLog:
+    def _snapshot(self, origin: str, places: Sequence[Sequence[Any]]) -> StoredLog:
         named = {"origin": origin}
-        places = self.query(_PLACE, named)
         commits = self.query(_COMMIT, named)
         topic, partition = _place(places, commits, origin)
         boundary = self._open_claim(topic, partition, commits[0][3] if commits else 0)
