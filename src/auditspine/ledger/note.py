@@ -27,15 +27,18 @@ class Checkpoint:
         origin: The log's identity, ``region/cluster/topic-id/partition``.
         size: Number of entries.
         root: Merkle tree hash of them, 32 bytes.
+        extensions: Further lines that are signed, each with text and without a line break.
     """
 
     origin: str
     size: int
     root: bytes
+    extensions: tuple[str, ...] = ()
 
     def body(self) -> str:
         """Give the text that is signed. Source: c2sp.org/tlog-checkpoint."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+        root = base64.b64encode(self.root).decode()
+        return "".join(f"{line}\n" for line in (self.origin, self.size, root, *self.extensions))
 
 
 def raw_public_key(key: Ed25519PrivateKey | Ed25519PublicKey) -> bytes:
@@ -85,7 +88,7 @@ def parse_checkpoint(note: str) -> Checkpoint:
     root = _decode(lines[2], "root")
     if len(root) != 32:
         raise FormatError(f"a checkpoint's root has 32 bytes, got {len(root)}")
-    return Checkpoint(lines[0], int(size), root)
+    return Checkpoint(lines[0], int(size), root, tuple(lines[3:-1]))
 
 
 def open_checkpoint(note: str, public_keys: Mapping[str, bytes]) -> Checkpoint:

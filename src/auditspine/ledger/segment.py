@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
 from io import BytesIO
@@ -17,6 +17,7 @@ from auditspine.ledger.errors import FormatError, IntegrityError
 from auditspine.ledger.merkle import Head, chain_values, extend
 from auditspine.ledger.note import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from auditspine.ledger.sequences import ProducerTable, Row
+from auditspine.ledger.signed_rows import pack_row, resume_line, rows_line, rows_start
 from auditspine.ledger.verdict import Flag, Verdict
 
 FORMAT = 1
@@ -123,9 +124,16 @@ class Segment:
         checkpoint = self._open(public_keys)
         if head.chain != self.chain:
             raise IntegrityError(f"{self.origin}: chain at size {self.end} does not match")
-        if checkpoint != Checkpoint(self.origin, self.end, head.root()):
+        if checkpoint != Checkpoint(self.origin, self.end, head.root(), self.extensions()):
             raise IntegrityError(f"{self.origin}: checkpoint at size {self.end} does not match")
         return head
+
+    def extensions(self) -> tuple[str, str]:
+        """Give the lines by which the checkpoint binds the rest of the segment."""
+        rows = b"".join([pack_row(e.offset, e.timestamp, e.verdict, e.flags) for e in self.entries])
+        start = rows_start(self.first, self.control_size, self.sealed_at)
+        digest = sha256(start + rows).digest()
+        return rows_line(digest), resume_line(self.next_offset, self.producers)
 
     def _open(self, public_keys: Sequence[bytes]) -> Checkpoint:
         error: IntegrityError | None = None
@@ -183,21 +191,21 @@ def seal(
         sha256(b"\x00" + encode_entry(entry.value, entry.sig)).digest() for entry in entries
     )
     after = extend(head, leaves)
-    note = sign_checkpoint(Checkpoint(place.origin, after.size, after.root()), key)
     table = context.producers
-    segment = Segment(
+    unsigned = Segment(
         *place,
         head,
         tuple(entries),
         leaves,
         after.chain,
-        note,
+        "",
         context.control_size,
         context.next_offset,
         context.sealed_at,
         None if table is None else tuple(table.rows()),
     )
-    return segment, after
+    checkpoint = Checkpoint(place.origin, after.size, after.root(), unsigned.extensions())
+    return replace(unsigned, note=sign_checkpoint(checkpoint, key)), after
 
 
 def encode_segment(segment: Segment) -> bytes:

@@ -325,3 +325,42 @@ def test_a_kept_checkpoint_counts_after_its_key_was_retired(world, inference):
 
 def inference_sealed_until() -> int:
     return 1_790_000_000_000 + 1_000_000  # after all of it was sealed, before verify's present
+
+
+SEGMENT = "source_offset, appended_at, verdict, flags"
+
+
+def test_a_time_that_was_moved_in_every_table_is_named_by_its_segment(world, inference):
+    world.alter(f"ALTER TABLE entries UPDATE appended_at = appended_at - 240 {WHERE}")
+    moved = (
+        "CREATE TABLE moved AS evidence ENGINE = MergeTree ORDER BY position",
+        (
+            "INSERT INTO moved SELECT * REPLACE (appended_at - 240 AS appended_at) "
+            f"FROM evidence {WHERE}"
+        ),
+        f"ALTER TABLE evidence DELETE {WHERE}",
+        "INSERT INTO evidence SELECT * FROM moved",
+        "DROP TABLE moved SYNC",
+    )
+    for sql in moved:
+        world.alter(sql)
+    assert named(world.verify()) == {(Kind.ALTERED_COLUMN, 0, 15, "entries", SEGMENT)}
+
+
+def test_a_valid_event_hidden_by_an_older_control_log_is_named(world, inference, tools):
+    """The event goes to quarantine with the verdict that an older control log would give."""
+    values = [tools.prediction(77)]
+    pairs = tools.sign(tools.everything, "acme", "scorer", inference.topic, values)
+    world.load(inference, pairs)
+    where = "WHERE origin = 'local/c/inference/0' AND position = 40"
+    world.alter(f"ALTER TABLE entries UPDATE control_size = 1, verdict = 'unknown_key' {where}")
+    world.alter(
+        "ALTER TABLE checkpoints UPDATE control_size = 1 "
+        "WHERE origin = 'local/c/inference/0' AND first = 40"
+    )
+    world.alter(
+        "INSERT INTO quarantine SELECT origin, position, appended_at, 'unknown_key', "
+        f"'the key is not in the control log', value, sig FROM evidence {where}"
+    )
+    world.alter(f"ALTER TABLE evidence DELETE {where}")
+    assert named(world.verify()) == {(Kind.ALTERED_COLUMN, 40, 40, "entries", SEGMENT)}

@@ -165,7 +165,7 @@ class Backbone:
         segments = self.segments(stream, partition)
         for segment, _ in segments[:: max(1, len(segments) // 10)] + segments[-1:]:
             root = b64encode(tree_root(hashes[: segment.end])).decode()
-            assert segment.note.startswith(f"{segment.origin}\n{segment.end}\n{root}\n\n")
+            assert segment.note.startswith(f"{segment.origin}\n{segment.end}\n{root}\nrows ")
         return entries
 
     def worker(self, log: Path, instance: str | None = None) -> subprocess.Popen:

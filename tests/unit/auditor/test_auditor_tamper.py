@@ -26,10 +26,10 @@ def stores(logs):
     return Stores()
 
 
-def verify(store, block):
+def verify(store, block, **changes):
     before, log_module.BLOCK = log_module.BLOCK, block
     try:
-        return store.verify()
+        return store.verify(**changes)
     finally:
         log_module.BLOCK = before
 
@@ -451,3 +451,51 @@ def test_defects_never_show_a_payload(stores):
     text = repr(store.verify().defects).encode()
     assert payload not in text
     assert payload.hex().encode() not in text
+
+
+def segment_of(store, position):
+    return next(row for row in store.checkpoints if row.first <= position < row.size)
+
+
+@given(
+    position=positions,
+    every=bad,
+    block=blocks,
+    changes=st.sampled_from([{"appended_at": 5}, {"source_offset": None}, {"flags": 4}]),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_the_ledger_said_of_an_entry_is_bound_by_its_checkpoint(
+    stores, position, every, block, changes
+):
+    """Without signatures and verdicts too: nothing else looks at these columns then."""
+    store = stores[every].copy()
+    if "source_offset" in changes:  # still in order
+        changes = {"source_offset": store.entries[position].source_offset + 1}
+    change_entry(store, position, **changes)
+    (defect,) = verify(store, block, signatures=False).defects
+    segment = segment_of(store, position)
+    assert (defect.kind, defect.first, defect.last) == (
+        Kind.ALTERED_COLUMN,
+        segment.first,
+        segment.size - 1,
+    )
+    assert "appended_at" in defect.column
+
+
+@given(position=positions, block=blocks)
+@settings(max_examples=30, deadline=None)
+def test_a_control_size_changed_in_both_tables_is_named(stores, position, block):
+    store = stores[0].copy()
+    segment = segment_of(store, position)
+    for at in range(segment.first, segment.size):
+        change_entry(store, at, control_size=1)
+    index = store.checkpoints.index(segment)
+    store.checkpoints[index] = segment._replace(control_size=1)
+    assert names(verify(store, block)) == {(Kind.ALTERED_COLUMN, segment.first, segment.size - 1)}
+
+
+def test_a_time_of_sealing_is_bound_too(stores):
+    store = stores[0].copy()
+    store.checkpoints[2] = store.checkpoints[2]._replace(sealed_at=9)
+    segment = store.checkpoints[2]
+    assert names(store.verify()) == {(Kind.ALTERED_COLUMN, segment.first, segment.size - 1)}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -91,13 +92,32 @@ def test_checkpoints_are_signed_notes(origin: str) -> None:
     for row in lines("checkpoints.jsonl", origin):
         text, _, signatures = row["note"].partition("\n\n")
         root = b64encode(bytes.fromhex(row["root"])).decode()
-        assert text == f"{origin}\n{row['size']}\n{root}"
+        assert text.split("\n")[:3] == [origin, str(row["size"]), root]
         found = re.fullmatch(r"— (\S+) (\S+)\n", signatures)
         assert found is not None
         assert found[1] == origin
         signature = b64decode(found[2])
         assert signature[:4] == key_hash
         Ed25519PublicKey.from_public_bytes(LOG_PUBLIC).verify(signature[4:], text.encode() + b"\n")
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_checkpoints_bind_what_the_ledger_says_of_the_entries(origin: str) -> None:
+    """The line ``rows``: SHA-256 over the segment's first position, control size and time, and
+    each entry's offset, timestamp, verdict and flags."""
+    entries = lines("entries.jsonl", origin)
+    verdicts = {verdict.name.lower(): int(verdict) for verdict in Verdict}
+    first = 0
+    for row, segment in zip(lines("checkpoints.jsonl", origin), segments(origin), strict=True):
+        hashed = sha256(b"auditspine rows v1\n")
+        hashed.update(struct.pack(">QQq", first, row["control_size"], segment.sealed_at))
+        for e in entries[first : row["size"]]:
+            numbers = e["offset"], e["timestamp"], verdicts[e["verdict"]], e["flags"]
+            hashed.update(struct.pack(">qqBB", *numbers))
+        line = "rows " + b64encode(hashed.digest()).decode()
+        assert row["note"].split("\n")[3] == line
+        assert row["note"].split("\n")[4].startswith("resume ")
+        first = row["size"]
 
 
 def test_producers_signatures_cover_every_valid_event_at_its_place() -> None:

@@ -171,3 +171,30 @@ def test_altered_segments_are_refused(change) -> None:
     (segment,) = segments([2])
     with pytest.raises(IntegrityError):
         SegmentReader(TRUSTED).accept(encode_segment(change(segment)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"next_offset": 99},
+        {"sealed_at": 4},
+        {"control_size": 0},
+        {"producers": None},
+        {"producers": ((bytes(32), "acme", "trainer", 5, 8),)},
+    ],
+)
+def test_nothing_that_a_segment_says_can_be_changed_under_its_signature(changes) -> None:
+    table = ProducerTable([(bytes(32), "acme", "trainer", 5, 9)])
+    segment, _ = seal(PLACE, Head(), [entry(0), entry(1)], SealingContext(1, 2, 3, table), KEY)
+    with pytest.raises(IntegrityError, match="checkpoint at size 2"):
+        replace(segment, **changes).check(TRUSTED)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"offset": 7}, {"timestamp": 7}, {"verdict": Verdict.FOREIGN}, {"flags": Flag.GAP}]
+)
+def test_nothing_that_is_said_of_an_entry_can_be_changed_under_the_signature(changes) -> None:
+    segment, _ = seal(PLACE, Head(), [entry(0), entry(1)], SealingContext(1, 2, 3), KEY)
+    changed = (segment.entries[0], segment.entries[1]._replace(**changes))
+    with pytest.raises(IntegrityError, match="checkpoint at size 2"):
+        replace(segment, entries=changed).check(TRUSTED)

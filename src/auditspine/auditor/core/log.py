@@ -6,7 +6,7 @@ from struct import Struct
 
 from auditspine.auditor.core.checkpoints import CheckpointCheck, Stop
 from auditspine.auditor.core.columns import ColumnCheck
-from auditspine.auditor.core.commits import ControlSizes, committed_end, settled_end
+from auditspine.auditor.core.commits import SegmentRows, committed_end, settled_end
 from auditspine.auditor.core.defects import DefectLog, Kind
 from auditspine.auditor.core.naming import final_defects, name_open, name_suspects
 from auditspine.auditor.core.repair import Repair
@@ -51,7 +51,12 @@ class _LogVerifier:
         self._tree = CheckpointCheck(
             rows.checkpoints(), rows.commits, checks.elsewhere, self._defects, checks.trust
         )
-        self._controls = ControlSizes(() if rows.is_control else rows.checkpoints(), self._defects)
+        self._segments = SegmentRows(
+            rows.checkpoints(),
+            self._defects,
+            checks.trust,
+            has_control_sizes=not rows.is_control,
+        )
         self._signatures = SignatureCheck(rows.topic, rows.partition) if checks.signatures else None
         self._columns = ColumnCheck(
             self._signatures, self._defects, checks.judge, checks.heartbeats
@@ -68,6 +73,7 @@ class _LogVerifier:
             if not self._clean_block() and not self._lost_range():
                 self._damaged_block()
             self._progress(self._next - before)
+        self._segments.finish()
         uncommitted = self._beyond()
         for stop in self._tree.finish():
             self._stop_beyond(stop)
@@ -94,7 +100,7 @@ class _LogVerifier:
         self._entries.drop(len(rows))
         self._evidence.drop(valid)
         self._quarantine.drop(len(rows) - valid)
-        self._controls.block(self._next, [row[7] for row in rows])
+        self._segments.block(self._next, rows)
         self._columns.block(rows, [raw[1] for raw in raws], [raw[2] for raw in raws])
         self._tree.extend(leaves, chains)
         self._chain = chains[-1]
@@ -150,7 +156,7 @@ class _LogVerifier:
             if settled.leaf is not None:
                 self._tree.extend([settled.leaf], () if settled.chain is None else (settled.chain,))
             if entry is not None:
-                self._controls.block(position, [entry.control_size])
+                self._segments.block(position, [entry])
                 self._last_appended_at = entry.appended_at
             if settled.leaf is None:
                 self._columns.unknown()

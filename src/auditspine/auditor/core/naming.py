@@ -71,8 +71,18 @@ def final_defects(found: list[Defect], size: int) -> list[Defect]:
     exact = [d.first for d in named if d.kind is Kind.ALTERED_RAW]
     kept = []
     for d in named:
+        if not d.exact and d.kind is Kind.ALTERED_COLUMN and _is_explained(d, named):
+            continue
         if d.kind is Kind.REWRITTEN and any(d.first <= at <= d.last for at in exact):
             continue
         cut = d.kind is Kind.MISSING and d.table == "entries" and d.last == size - 1
         kept.append(replace(d, kind=Kind.TRUNCATED) if cut else d)
     return sorted(kept, key=lambda d: (d.first, d.last, d.kind))
+
+
+def _is_explained(segment: Defect, found: list[Defect]) -> bool:
+    """Tell whether something more exact was found within a segment that differs as a whole."""
+    return any(
+        d is not segment and d.exact and segment.first <= d.last and d.first <= segment.last
+        for d in found
+    )
