@@ -98,6 +98,10 @@ def test_data_is_on_declared_volumes_and_stores_are_waited_for() -> None:
         assert "test" in SERVICES[name]["healthcheck"]
         assert SERVICES["init"]["depends_on"][name] == {"condition": "service_healthy"}
     for name in ("ledger", "access", "sink"):
+        kind, *command = SERVICES[name]["healthcheck"]["test"]
+        assert (kind, command[0]) == ("CMD", "auditspine")
+        found = typer.main.get_command(app).get_command(None, command[1])
+        found.make_context(command[1], command[2:])
         waits = SERVICES[name]["depends_on"]["init"]
         assert waits == {"condition": "service_completed_successfully"}
 
