@@ -62,6 +62,8 @@ class Stack:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.root,
+            # As from a terminal: a shell that runs tests in the background ignores SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
     def described(self) -> dict:
