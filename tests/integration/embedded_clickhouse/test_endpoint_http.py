@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,12 @@ def test_files_of_the_host_are_not_offered_to_the_admin_either(ask: Ask, sql: st
 @pytest.mark.parametrize("arguments", [{"compress": "1"}, {"decompress": "1"}, {"role": "x"}])
 def test_what_is_not_offered_is_said(ask: Ask, arguments: dict[str, str]) -> None:
     assert ask("SELECT 1", **arguments).status == 501
+
+
+def test_a_query_id_is_a_uuid_unless_the_client_gave_one(ask: Ask) -> None:
+    given = ask("SELECT 1").headers["X-ClickHouse-Query-Id"]
+    assert str(uuid.UUID(given, version=4)) == given
+    assert ask("SELECT 1", query_id="mine").headers["X-ClickHouse-Query-Id"] == "mine"
 
 
 def test_headers_tell_of_the_statement(ask: Ask) -> None:
