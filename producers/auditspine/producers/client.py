@@ -195,13 +195,12 @@ class AuditClient:
             session.save()
             housekeeper.stop()
             session.abandon()
+            session.outbound.close()
 
-    def forget(self) -> object:
+    def forget(self) -> None:
         """Drop the session, in a forked child; the SDK calls it."""
-        left = (self._session, self._housekeeper)
         self._session = self._housekeeper = None
         self._starting = threading.Lock()
-        return left
 
     def __enter__(self) -> Self:
         return self

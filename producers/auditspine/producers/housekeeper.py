@@ -55,6 +55,8 @@ class Housekeeper:
             except Exception:  # noqa: BLE001 - the thread must outlive what a tick meets
                 _log.exception("the producer's background work failed; going on")
                 self._stop.wait(_IDLE_S)
+        if not self._stop.is_set():
+            session.outbound.close()
 
     def _tick(self) -> None:
         session, outbound = self._session, self._session.outbound

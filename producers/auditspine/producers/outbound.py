@@ -15,10 +15,12 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Producer
 
+from auditspine.producers import lifetime
 from auditspine.producers.errors import ClientClosedError
 
 _log = logging.getLogger(__name__)
 _PURGE_S = 5.0
+_CLOSE_S = 1.0
 _SLICE = 0.05  # seconds that a waiter serves before it looks again
 
 
@@ -48,9 +50,11 @@ class Outbound:
         self._dropped_bytes = 0
         self._told = 0
         self._pid = os.getpid()
+        self._closed = False
         self._serving = threading.Lock()
         self._producer = Producer({**config, "error_cb": self._on_error}, logger=_log)
         self.produce = self._producer.produce
+        lifetime.keep_in_children(self)
 
     @property
     def events(self) -> int:
@@ -76,7 +80,8 @@ class Outbound:
             return
         try:
             self.served += 1
-            self._producer.poll(timeout)
+            if not self._closed:
+                self._producer.poll(timeout)
             self._tell_failures()
         finally:
             self._serving.release()
@@ -85,6 +90,15 @@ class Outbound:
         """Give up what librdkafka has not delivered; its reports run now."""
         self._producer.purge()
         self.wait(lambda: self.events == 0, _PURGE_S)
+
+    def close(self) -> None:
+        """End librdkafka's threads and connections; everything is settled or given up."""
+        if self._serving.acquire(timeout=_CLOSE_S):  # not from within a report: it would wait
+            try:
+                self._closed = True
+                self._producer.close()
+            finally:
+                self._serving.release()
 
     def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
         """Serve until ``done`` holds.

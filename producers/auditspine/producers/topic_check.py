@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from auditspine.producers import lifetime
 from auditspine.producers.errors import BrokerUnreachableError, SetupError, TopicError
 
 PROPAGATION_S = 2.0
@@ -35,6 +36,7 @@ class TopicCheck:
         self._last_error = ""
         config = {"reconnect.backoff.max.ms": 1000, **given, "error_cb": self._on_error}
         self._admin = AdminClient(config, logger=_log)
+        lifetime.keep_in_children(self)
 
     def ask(self, topics: Iterable[str], timeout: float) -> dict[str, Future[Any]]:
         """Send the question; the futures resolve within ``timeout`` seconds."""

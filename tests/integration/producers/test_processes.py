@@ -1,5 +1,6 @@
 """Exits and forks: nothing queued is lost, nothing is sent twice."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -56,19 +57,14 @@ def test_a_program_that_ends_without_closing_delivers_everything(ready, tools, t
 
 
 def test_a_forked_child_publishes_in_an_epoch_of_its_own(ready, tools):
+    gc.collect()  # Kafka clients that other tests left are not the SDK's to keep
     settings = ProducerSettings(heartbeat_s=0, linger_ms=500)  # so that some wait while forking
     client = ready.client(settings=settings)
     queued = [client.publish(tools.prediction(client, n)) for n in range(300)]
-    child = os.fork()
-    if child == 0:  # never return into pytest from here
-        code = 1
-        try:
-            code = publish_in_child(client, queued[-1], tools)
-        finally:
-            os._exit(code)
+    child = forked(lambda: publish_in_child(client, queued[-1], tools))
     queued += [client.publish(tools.prediction(client, n)) for n in range(300)]
     client.flush(30)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert ending(child) == 0
 
     records = ready.records("inference", 700)
     assert len(records) == 700
@@ -76,6 +72,48 @@ def test_a_forked_child_publishes_in_an_epoch_of_its_own(ready, tools):
     epochs = [tools.header(record).epoch for record in records]
     ours = epochs.count(queued[0].epoch)
     assert (ours, len(set(epochs))) == (600, 2)
+
+
+def test_a_forked_child_may_collect_what_closed_clients_left(ready, tools):
+    gc.collect()  # what other tests left is not the SDK's
+    gc.disable()  # so that the child is the first to collect
+    try:
+        client = ready.client()
+        client.publish(tools.prediction(client, 1)).result(20)  # leaves its check of the topics
+        other = ready.client()
+        handle = other.publish(tools.prediction(client, 2))
+        other.close()
+        del other
+        ready.clients.pop()
+
+        def collect() -> int:
+            nonlocal handle
+            handle = client.publish(tools.prediction(client, 3))
+            gc.collect()
+            handle.result(20)
+            client.close()
+            return 0
+
+        assert ending(forked(collect)) == 0
+    finally:
+        gc.enable()
+
+
+def forked(work) -> int:
+    """Fork a child that exits with what ``work`` gives, or 1; give its id."""
+    child = os.fork()
+    if child == 0:  # never return into pytest from here
+        code = 1
+        try:
+            signal.alarm(60)
+            code = work()
+        finally:
+            os._exit(code)
+    return child
+
+
+def ending(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def publish_in_child(client, inherited, tools) -> int:
