@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.waiting import await_true
 
 from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.settings import load_settings
@@ -33,9 +33,14 @@ class Stack:
                 stderr=log,
                 cwd=self.root,
             )
-        await_true(lambda: self.process.poll() is not None or self.run("status")[0] == 0, "ready")
-        assert self.process.poll() is None, (self.root / "up.log").read_text()
+        await_true(
+            lambda: self.process.poll() is not None or self.run("status")[0] == 0, "ready", READY_S
+        )
+        assert not self.ended(), (self.root / "up.log").read_text()
         return self
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
 
     def run(self, *arguments: str, stdin: str = "", data_dir: bool = True, **environment: str):
         """Run a command; give its exit code, stdout and stderr."""
@@ -97,13 +102,6 @@ class Stack:
                 if str(self.data) in line:
                     found.append(line)
         return found
-
-
-def await_true(condition, what: str, timeout_s: float = READY_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.2)
 
 
 def event(event_type: str = "prediction.made", producer: str = "scorer", **body) -> str:
@@ -331,6 +329,17 @@ def test_an_unknown_tenant_is_named(stack) -> None:
     code, _, err = stack.run("keys", "register", "scorer", "--tenant", "nobody")
     assert code == 2
     assert "nobody is not registered" in err
+
+
+@pytest.mark.parametrize(
+    ("glob", "said"),
+    [("prediction.mode", "did you mean prediction.made?"), ("nosuch.*", "model.registered")],
+)
+def test_an_event_type_that_nobody_knows_is_named(stack, glob: str, said: str) -> None:
+    code, _, err = stack.run("keys", "register", "scorer", "--tenant", "acme", "--event-type", glob)
+    assert code == 2
+    assert f"{glob} matches no event type" in err
+    assert said in err
 
 
 def test_sql_reads_and_never_writes(stack) -> None:

@@ -1,6 +1,8 @@
 """The endpoint as a process: ownership, ports, signals, durability."""
 
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import threading
@@ -11,6 +13,7 @@ from typing import Any
 import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
+from tests.waiting import await_true
 
 from auditspine.embedded.clickhouse.process import ClickHouseProcess, is_ready
 from auditspine.embedded.errors import StartError
@@ -131,6 +134,17 @@ def test_sigterm_ends_running_statements(tmp_path: Path) -> None:
     assert failed.wait(10)
     thread.join()
     assert "Traceback" not in "\n".join(process.log.tail(100))
+
+
+@pytest.mark.parametrize("crash", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_crash_of_the_engine_ends_the_process(tmp_path: Path, crash: signal.Signals) -> None:
+    process = ClickHouseProcess(tmp_path / "ch").start()
+    assert connect(process).command("SELECT sum(number) FROM numbers(1000000)") == 499999500000
+    assert process.pid is not None
+    os.kill(process.pid, crash)
+    await_true(lambda: process.pid is None, "the process has ended", 10)
+    assert process.stop() == -crash
+    assert "Fatal Python error" in "\n".join(process.log.tail(100))
 
 
 def test_acknowledged_inserts_survive_sigkill(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from auditspine.processors.ledger.app import make_ledger_app
 if __name__ == "__main__":
     from pathlib import Path
 
-    sys.path.insert(0, str(Path(__file__).parent))
+    here = Path(__file__).resolve()
+    sys.path[:0] = [str(here.parent), str(here.parents[3])]
     from ledger_world import Backbone
 
     given = json.loads(sys.argv[1])

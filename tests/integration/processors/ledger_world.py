@@ -22,6 +22,7 @@ from auditspine.processors.ledger.loop import LedgerLoop
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "ledger"))
 from control_world import encode, operator_signer, public, standard_control
+from tests.waiting import await_true
 
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(b"\x11" * 32)
 WORKER = Path(__file__).parent / "ledger_worker.py"
@@ -229,10 +230,3 @@ def run_until_it_fails(config: LedgerConfig) -> Exception:
     finally:
         timer.cancel()
     raise AssertionError("the loop did not fail")
-
-
-def await_true(condition, what: str, timeout_s: float = AWAIT_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.05)

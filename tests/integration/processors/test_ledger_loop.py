@@ -12,7 +12,7 @@ from auditspine.ledger.verdict import Flag, Verdict
 from auditspine.processors.ledger.config import SealingLimits
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ledger_world import Backbone, await_true, running
+from ledger_world import Backbone, running
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "ledger"))
 from control_world import (
@@ -24,6 +24,7 @@ from control_world import (
     standard_control,
     tenant_registered,
 )
+from tests.waiting import await_true
 
 OTHER = Ed25519PrivateKey.from_private_bytes(b"\x21" * 32)
 LOST = Ed25519PrivateKey.from_private_bytes(b"\x22" * 32)

@@ -11,10 +11,11 @@ import pytest
 from auditspine.ledger.verdict import Flag, Verdict
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ledger_world import Backbone, await_true
+from ledger_world import Backbone
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "ledger"))
 from control_world import Signer, encode, prediction
+from tests.waiting import await_true
 
 
 class Workers:

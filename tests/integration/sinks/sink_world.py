@@ -36,6 +36,7 @@ from control_world import (
     public,
     standard_control,
 )
+from tests.waiting import await_true
 
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(b"\x11" * 32)
 AWAIT_S = 60
@@ -305,10 +306,3 @@ def run_until_it_fails(sink: EvidenceSink, timeout_s: float = 60) -> Exception:
     finally:
         timer.cancel()
     raise AssertionError("the sink did not fail")
-
-
-def await_true(condition, what: str, timeout_s: float = AWAIT_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.05)

@@ -7,10 +7,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "processors"))
 sys.path.insert(0, str(Path(__file__).parent))
 from ledger_world import LOG_KEY, Backbone
 from ledger_world import running as sealing
-from sink_world import SinkWorld, await_true, running
+from sink_world import SinkWorld, running
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "ledger"))
 from control_world import OPERATOR, Signer, encode, prediction, public
+from tests.waiting import await_true
 
 from auditspine.auditor.core.trust import LogKey, Trust
 from auditspine.auditor.evidence import EvidenceStore

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sink_world import SinkWorld, await_true, run_until_it_fails, running
+from sink_world import SinkWorld, run_until_it_fails, running
+from tests.waiting import await_true
 
 from auditspine.embedded.clickhouse.process import ClickHouseProcess
 from auditspine.embedded.kafka import KafkaNode, KafkaSettings

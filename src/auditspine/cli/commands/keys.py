@@ -1,5 +1,7 @@
 """``auditspine keys``: create key files, register and revoke keys in the control log."""
 
+import difflib
+import fnmatch
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +17,7 @@ from auditspine.cli.operator import await_sealed, speaking, watch_control
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, ServersOption
 from auditspine.cli.settings import Settings, load_settings
 from auditspine.ledger.keyfile import create_key, public_bytes, read_key
+from auditspine.schemas import catalogue
 
 _SEAL_S = 30.0
 _STANDING = """
@@ -32,7 +35,9 @@ TenantOption = Annotated[
 TypesOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--event-type", help="Event type that it may publish; repeat for more. [default: all]"
+        "--event-type",
+        help="Event type that it may publish, or a glob like model.*; repeat for more. "
+        "[default: all]",
     ),
 ]
 KeyOption = Annotated[
@@ -92,6 +97,8 @@ def register(
     `auditspine keys register trainer --tenant acme --tenant globex --public-key 3f…`
     """
     settings = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers)
+    for glob in event_types or ():
+        _require_known(glob)
     public = (
         _public(public_key)
         if public_key is not None
@@ -182,6 +189,14 @@ def _public(text: str) -> bytes:
     if len(public) != 32:
         raise CliError(f"--public-key: expected 64 hexadecimal digits, got {len(text)} characters")
     return public
+
+
+def _require_known(glob: str) -> None:
+    known = catalogue.event_types()
+    if not fnmatch.filter(known, glob):
+        close = difflib.get_close_matches(glob, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else f", one of {', '.join(known)}"
+        raise CliError(f"--event-type: {glob} matches no event type{hint}")
 
 
 def _find(known: dict[bytes, Any], start: str) -> bytes:

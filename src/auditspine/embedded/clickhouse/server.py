@@ -1,6 +1,7 @@
 """Serve the endpoint on loopback until SIGTERM."""
 
 import errno
+import faulthandler
 import signal
 import socket
 import sys
@@ -40,6 +41,7 @@ def serve(data_dir: Path, port: int, accounts_file: Path, max_memory_bytes: int)
     accounts = read_accounts(accounts_file)
     listener = _listen(port)
     engine = Engine(data_dir, accounts.reader.tables, max_memory_bytes)
+    _die_of_crashes()
     config = uvicorn.Config(
         App(engine, accounts),
         http="httptools",
@@ -52,6 +54,13 @@ def serve(data_dir: Path, port: int, accounts_file: Path, max_memory_bytes: int)
         timeout_graceful_shutdown=_STOP_S,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _die_of_crashes() -> None:
+    """End the process when the engine crashes: its own handlers would have it sleep for ever."""
+    for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT):
+        signal.signal(number, signal.SIG_DFL)
+    faulthandler.enable()
 
 
 def _exit(_number: int, _frame: FrameType | None) -> None:
