@@ -16,9 +16,10 @@ from tests.chaos.independent import ClickHouse, check, has_landed, source_messag
 
 from auditspine.cli.connections import kafka_properties, trusted_log_keys
 from auditspine.cli.control import read_control
+from auditspine.cli.processors import PROJECTIONS
 from auditspine.cli.settings import load_settings
-from auditspine.processors.access.app import access_parts
 from auditspine.processors.projection.app import ProjectionConfig
+from auditspine.processors.projection.follower import Parts
 from auditspine.processors.projection.rebuild import rebuild
 from auditspine.producers.client import AuditClient
 from auditspine.schemas.catalogue import schema_texts
@@ -27,7 +28,7 @@ from auditspine.schemas.examples import example
 from auditspine.schemas.parse import parse_json
 
 COMMAND = [sys.executable, "-m", "auditspine.cli"]
-VICTIMS = ("ledger-1", "ledger-2", "access-1", "sink-1", "clickhouse", "kafka")
+VICTIMS = ("ledger-1", "ledger-2", "access-1", "lineage-1", "sink-1", "clickhouse", "kafka")
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP")
 STOPPED_S = 12.0  # longer than every session timeout
 SETTLE_S = 180.0
@@ -177,16 +178,17 @@ def differences(stack: Stack, accesses: Counter) -> list[str]:
 
 
 def _rebuild_differences(stack: Stack) -> list[str]:
-    """Compare the access processor's states with the fold of the sealed topics, from nothing."""
+    """Compare each projection's states with the fold of the sealed topics, from nothing."""
     settings = stack.settings
     kafka = kafka_properties(settings)
     texts = {**schema_texts(), **read_control(kafka, settings.topics).schemas}
     keys = trusted_log_keys(settings.trust_path)
-    parts = access_parts(Decoder(texts), None, keys, settings.state_path)
     config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], {"log_level": "0"})
     return [
-        f"{each.topic}/{each.partition}: {each.differing} of {each.keys} keys differ from a rebuild"
-        for each in rebuild(config, parts)
+        f"{name} {each.topic}/{each.partition}: {each.differing} of {each.keys} keys differ from "
+        "a rebuild"
+        for name, make in PROJECTIONS.items()
+        for each in rebuild(config, Parts(make(), Decoder(texts), None, keys, settings.state_path))
         if not each.equal
     ]
 

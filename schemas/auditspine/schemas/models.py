@@ -43,11 +43,17 @@ Sensitivity = Literal["public", "internal", "confidential", "restricted"]
 Comparison = Literal["at_least", "at_most"]
 """Which side of a limit is good."""
 
+ReviewDecision = Literal["keep", "revoke"]
+"""What a reviewer decides of a grant."""
+
 ApprovalDecision = Literal["approved", "approved_with_conditions", "rejected", "withdrawn"]
 """What an approver decides."""
 
 Operation = Literal["read", "write", "list", "delete", "export"]
 """What is done with an artifact."""
+
+RetiredContent = Literal["kept", "archived", "deleted"]
+"""What became of a retired artifact's content."""
 
 Split = Literal["all", "train", "validation", "test"]
 """What part of a dataset a snapshot is."""
@@ -55,14 +61,23 @@ Split = Literal["all", "train", "validation", "test"]
 DeploymentAction = Literal["deployed", "scaled", "paused", "resumed", "rolled_back", "retired"]
 """What is done to a deployment."""
 
+ReviewStatus = Literal["unreviewed", "in_review", "accepted", "rejected"]
+"""How far a review got."""
+
 KeyPurpose = Literal["producer", "operator", "log"]
 """What a key is for."""
 
 LabelMethod = Literal["observed", "person", "program"]
 """How labels come about."""
 
+ApprovalStatus = Literal["draft", "submitted", "approved", "withdrawn"]
+"""How far an artifact's approval got."""
+
 RunStatus = Literal["succeeded", "failed", "cancelled"]
 """How a run ends."""
+
+Isolation = Literal["shared", "domain", "dedicated"]
+"""What a tenant shares with others, most first."""
 
 
 class Encrypted(Record, frozen=True):
@@ -302,6 +317,24 @@ class Finding(Record, frozen=True):
     recommendation: Text = ""
 
 
+class GrantScope(Record, frozen=True):
+    """What a grant reaches, within its tenant.
+
+    Attributes:
+        domains: Business domains; empty for all.
+        environments: Environments; empty for all.
+        max_sensitivity: The highest sensitivity that it reaches.
+        namespace: Namespace that a workload must run in; empty for any.
+        network: Network that it must come from; empty for any.
+    """
+
+    domains: tuple[Token, ...] = ()
+    environments: tuple[Token, ...] = ()
+    max_sensitivity: Sensitivity
+    namespace: Text = ""
+    network: Text = ""
+
+
 class LabelCount(Record, frozen=True):
     """How often a label was given.
 
@@ -392,6 +425,58 @@ class ThresholdCheck(Record, frozen=True):
     passed: Boolean
 
 
+class AccessReviewDecidedBody(Body, frozen=True):
+    """What access_review.decided says.
+
+    Attributes:
+        review_id: The review.
+        grant_id: The grant.
+        decision: The decision.
+        rationale: Why.
+    """
+
+    review_id: Token
+    grant_id: Token
+    decision: ReviewDecision
+    rationale: Statement
+
+
+class AccessReviewDecided(Event, frozen=True):
+    """A reviewer decided whether a grant stays."""
+
+    event_type: ClassVar[str] = "access_review.decided"
+    stream: ClassVar[str] = "access"
+    schema_name: ClassVar[str] = "auditspine.events.AccessReviewDecided"
+
+    body: AccessReviewDecidedBody
+
+
+class AccessReviewOpenedBody(Body, frozen=True):
+    """What access_review.opened says.
+
+    Attributes:
+        review_id: Identifier of the review.
+        grants: Grants to be decided on.
+        reviewer: Who decides.
+        due_at: By when, UTC.
+    """
+
+    review_id: Token
+    grants: tuple[Token, ...]
+    reviewer: Name
+    due_at: Timestamp
+
+
+class AccessReviewOpened(Event, frozen=True):
+    """The periodic review of who may do what began."""
+
+    event_type: ClassVar[str] = "access_review.opened"
+    stream: ClassVar[str] = "access"
+    schema_name: ClassVar[str] = "auditspine.events.AccessReviewOpened"
+
+    body: AccessReviewOpenedBody
+
+
 class ApprovalDecidedBody(Body, frozen=True):
     """What approval.decided says.
 
@@ -434,6 +519,7 @@ class ArtifactAccessedBody(Body, frozen=True):
         permitted: Whether the system that keeps it let it happen.
         authorisation: The grant that allowed it.
         size_bytes: How much was moved, bytes; null when unknown.
+        sensitivity: How the system that keeps the artifact classifies it; null when it did not say.
     """
 
     artifact: ArtifactRef
@@ -442,6 +528,7 @@ class ArtifactAccessedBody(Body, frozen=True):
     permitted: Boolean = True
     authorisation: Text | None = None
     size_bytes: Count | None = None
+    sensitivity: Sensitivity | None = None
 
 
 class ArtifactAccessed(Event, frozen=True):
@@ -452,6 +539,82 @@ class ArtifactAccessed(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.ArtifactAccessed"
 
     body: ArtifactAccessedBody
+
+
+class ArtifactRetiredBody(Body, frozen=True):
+    """What artifact.retired says.
+
+    Attributes:
+        artifact: The artifact.
+        reason: Why.
+        content: What became of its content.
+    """
+
+    artifact: ArtifactRef
+    reason: Statement
+    content: RetiredContent
+
+
+class ArtifactRetired(Event, frozen=True):
+    """An artifact is no longer in use."""
+
+    event_type: ClassVar[str] = "artifact.retired"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ArtifactRetired"
+
+    body: ArtifactRetiredBody
+
+
+class CodeCommittedBody(Body, frozen=True):
+    """What code.committed says.
+
+    Attributes:
+        code: The code.
+        parents: Commits that it follows.
+        author: Who wrote it.
+        reviewers: Who reviewed it; empty when nobody did.
+        message: What it changes.
+    """
+
+    code: Code
+    parents: tuple[Token, ...] = ()
+    author: Name
+    reviewers: tuple[Name, ...] = ()
+    message: Statement
+
+
+class CodeCommitted(Event, frozen=True):
+    """Source code was committed, with its review."""
+
+    event_type: ClassVar[str] = "code.committed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.CodeCommitted"
+
+    body: CodeCommittedBody
+
+
+class DatasetFlaggedBody(Body, frozen=True):
+    """What dataset.flagged says.
+
+    Attributes:
+        dataset: The dataset or snapshot.
+        reason: Why it must go.
+        remove_by: By when it must be gone, UTC; null when no date is set.
+    """
+
+    dataset: ArtifactRef
+    reason: Statement
+    remove_by: Timestamp | None = None
+
+
+class DatasetFlagged(Event, frozen=True):
+    """A dataset or snapshot was flagged for removal."""
+
+    event_type: ClassVar[str] = "dataset.flagged"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.DatasetFlagged"
+
+    body: DatasetFlaggedBody
 
 
 class DatasetRegisteredBody(Body, frozen=True):
@@ -550,6 +713,34 @@ class DeploymentChanged(Event, frozen=True):
     body: DeploymentChangedBody
 
 
+class ExplanationAttachedBody(Body, frozen=True):
+    """What explanation.attached says.
+
+    Attributes:
+        explanation: The explanation; its digest is that of its bytes.
+        subject: The model that it explains.
+        prediction_id: The prediction that it explains; null when it explains the model.
+        method: How it was made, e.g. shap or coefficients.
+        place: Where its bytes are kept, without credentials.
+    """
+
+    explanation: ArtifactRef
+    subject: ArtifactRef
+    prediction_id: Token | None = None
+    method: Name
+    place: Name
+
+
+class ExplanationAttached(Event, frozen=True):
+    """An explanation was made of a model, or of one prediction of it."""
+
+    event_type: ClassVar[str] = "explanation.attached"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ExplanationAttached"
+
+    body: ExplanationAttachedBody
+
+
 class FeatureDefinedBody(Body, frozen=True):
     """What feature.defined says.
 
@@ -584,6 +775,34 @@ class FeatureDefined(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.FeatureDefined"
 
     body: FeatureDefinedBody
+
+
+class FeatureDeprecatedBody(Body, frozen=True):
+    """What feature.deprecated says.
+
+    Attributes:
+        feature: The feature.
+        reason: Why.
+        owner: Who answers for it.
+        review_status: How far the review of its deprecation got.
+        replacement: The feature to use instead; null when there is none.
+    """
+
+    feature: ArtifactRef
+    reason: Statement
+    owner: Name
+    review_status: ReviewStatus
+    replacement: ArtifactRef | None = None
+
+
+class FeatureDeprecated(Event, frozen=True):
+    """A feature must not be used any more, or only until it is replaced."""
+
+    event_type: ClassVar[str] = "feature.deprecated"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.FeatureDeprecated"
+
+    body: FeatureDeprecatedBody
 
 
 class KeyRegisteredBody(Body, frozen=True):
@@ -638,6 +857,32 @@ class KeyRevoked(Event, frozen=True):
     body: KeyRevokedBody
 
 
+class LabellerApprovedBody(Body, frozen=True):
+    """What labeller.approved says.
+
+    Attributes:
+        labeller: Who or what may give labels, as labels.applied names it.
+        columns: Targets that it may label; empty for all.
+        qualification: What it was approved on, such as a training or an agreement test.
+        expires_at: When the approval ends, UTC; null for never.
+    """
+
+    labeller: Name
+    columns: tuple[Name, ...] = ()
+    qualification: Statement
+    expires_at: Timestamp | None = None
+
+
+class LabellerApproved(Event, frozen=True):
+    """A person or program may give labels."""
+
+    event_type: ClassVar[str] = "labeller.approved"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.LabellerApproved"
+
+    body: LabellerApprovedBody
+
+
 class LabelsAppliedBody(Body, frozen=True):
     """What labels.applied says.
 
@@ -668,6 +913,36 @@ class LabelsApplied(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.LabelsApplied"
 
     body: LabelsAppliedBody
+
+
+class LineageTagSetBody(Body, frozen=True):
+    """What lineage_tag.set says.
+
+    Attributes:
+        artifact: The artifact.
+        sensitivity: How harmful its disclosure would be.
+        regulatory_domains: Regimes that it falls under, e.g. ecoa; empty leaves them as they were.
+        business_unit: Unit that it belongs to.
+        data_tier: How far its data are prepared, e.g. raw, cleaned or curated.
+        approval_status: How far its approval got.
+    """
+
+    artifact: ArtifactRef
+    sensitivity: Sensitivity | None = None
+    regulatory_domains: tuple[Token, ...] = ()
+    business_unit: Name | None = None
+    data_tier: Token | None = None
+    approval_status: ApprovalStatus | None = None
+
+
+class LineageTagSet(Event, frozen=True):
+    """An artifact was tagged. What is null or empty stays as it was."""
+
+    event_type: ClassVar[str] = "lineage_tag.set"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.LineageTagSet"
+
+    body: LineageTagSetBody
 
 
 class LogOpenedBody(Body, frozen=True):
@@ -832,6 +1107,58 @@ class ProducerHeartbeat(Event, frozen=True):
     body: ProducerHeartbeatBody
 
 
+class RoleGrantedBody(Body, frozen=True):
+    """What role.granted says.
+
+    Attributes:
+        grant_id: Identifier of the grant.
+        principal: Who gets it, as envelope.actor.principal names it.
+        principal_kind: Whether that is a person or a workload.
+        role: The role, as the policy file names it.
+        scope: What it reaches.
+        expires_at: When it ends, UTC; null for never.
+    """
+
+    grant_id: Token
+    principal: Name
+    principal_kind: ActorKind
+    role: Token
+    scope: GrantScope
+    expires_at: Timestamp | None = None
+
+
+class RoleGranted(Event, frozen=True):
+    """A person or workload was given a role."""
+
+    event_type: ClassVar[str] = "role.granted"
+    stream: ClassVar[str] = "access"
+    schema_name: ClassVar[str] = "auditspine.events.RoleGranted"
+
+    body: RoleGrantedBody
+
+
+class RoleRevokedBody(Body, frozen=True):
+    """What role.revoked says.
+
+    Attributes:
+        grant_id: The grant.
+        reason: Why.
+    """
+
+    grant_id: Token
+    reason: Statement
+
+
+class RoleRevoked(Event, frozen=True):
+    """A grant was taken back."""
+
+    event_type: ClassVar[str] = "role.revoked"
+    stream: ClassVar[str] = "access"
+    schema_name: ClassVar[str] = "auditspine.events.RoleRevoked"
+
+    body: RoleRevokedBody
+
+
 class RunCompletedBody(Body, frozen=True):
     """What run.completed says.
 
@@ -920,6 +1247,86 @@ class SchemaRegistered(Event, frozen=True):
     body: SchemaRegisteredBody
 
 
+class SecretReadBody(Body, frozen=True):
+    """What secret.read says.
+
+    Attributes:
+        secret: Its name in the system that keeps it; never its value.
+        keeper: The system that keeps it.
+        version: Its version; empty when it has none.
+        purpose: What it was read for.
+        permitted: Whether the system that keeps it let it happen.
+    """
+
+    secret: Name
+    keeper: Name
+    version: Text = ""
+    purpose: Statement
+    permitted: Boolean = True
+
+
+class SecretRead(Event, frozen=True):
+    """A secret was read, or somebody tried to."""
+
+    event_type: ClassVar[str] = "secret.read"
+    stream: ClassVar[str] = "access"
+    schema_name: ClassVar[str] = "auditspine.events.SecretRead"
+
+    body: SecretReadBody
+
+
+class ServingConfigurationChangedBody(Body, frozen=True):
+    """What serving_configuration.changed says.
+
+    Attributes:
+        configuration: The configuration that holds from now.
+        deployment: The deployment that it belongs to.
+        change: What is different.
+        replaces: The configuration that held before.
+    """
+
+    configuration: ArtifactRef
+    deployment: ArtifactRef
+    change: Statement
+    replaces: ArtifactRef | None = None
+
+
+class ServingConfigurationChanged(Event, frozen=True):
+    """What a deployment serves with, other than its model, changed."""
+
+    event_type: ClassVar[str] = "serving_configuration.changed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ServingConfigurationChanged"
+
+    body: ServingConfigurationChangedBody
+
+
+class TenancyDecidedBody(Body, frozen=True):
+    """What tenancy.decided says.
+
+    Attributes:
+        isolation: What it shares with others.
+        routing: SHA-256 of the routing file that carries it out.
+        rationale: Why.
+        reversal_plan: How to go back.
+    """
+
+    isolation: Isolation
+    routing: Digest
+    rationale: Statement
+    reversal_plan: Statement
+
+
+class TenancyDecided(Event, frozen=True):
+    """How a tenant is kept apart from others was decided."""
+
+    event_type: ClassVar[str] = "tenancy.decided"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.TenancyDecided"
+
+    body: TenancyDecidedBody
+
+
 class TenantRegisteredBody(Body, frozen=True):
     """What tenant.registered says.
 
@@ -977,23 +1384,37 @@ class ValidationReported(Event, frozen=True):
 
 
 EVENTS: tuple[type[Event], ...] = (
+    AccessReviewDecided,
+    AccessReviewOpened,
     ApprovalDecided,
     ArtifactAccessed,
+    ArtifactRetired,
+    CodeCommitted,
+    DatasetFlagged,
     DatasetRegistered,
     DatasetSnapshotted,
     DeploymentChanged,
+    ExplanationAttached,
     FeatureDefined,
+    FeatureDeprecated,
     KeyRegistered,
     KeyRevoked,
+    LabellerApproved,
     LabelsApplied,
+    LineageTagSet,
     LogOpened,
     ModelRegistered,
     OutcomeObserved,
     PredictionMade,
     ProducerHeartbeat,
+    RoleGranted,
+    RoleRevoked,
     RunCompleted,
     RunStarted,
     SchemaRegistered,
+    SecretRead,
+    ServingConfigurationChanged,
+    TenancyDecided,
     TenantRegistered,
     ValidationReported,
 )

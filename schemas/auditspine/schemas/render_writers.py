@@ -31,6 +31,8 @@ from auditspine.schemas.wire import (
 )
 
 '''
+_WIDTH = 100  # characters of a line, and before an item of a writer's tuple
+_INDENT = 12
 _IMPORTS = sorted({"NULL", "SOME", "array", "shared", "symbols", *_PRIMITIVES.values()})
 
 
@@ -50,13 +52,20 @@ def render_writers() -> str:
 
 def _writer(schema: Schema) -> str:
     fields = "".join(
-        f"            {_expression(field['type'], 'value.' + field['name'])},\n"
-        for field in schema["fields"]
+        _line(_expression(field["type"], "value." + field["name"])) for field in schema["fields"]
     )
     return (
         f"\n\ndef _{snake(schema['name'])}(value: models.{schema['name']}) -> bytes:\n"
         f'    return b"".join(\n        (\n{fields}        )\n    )\n'
     )
+
+
+def _line(expression: str) -> str:
+    """Give an item of a tuple as ruff lays it out."""
+    if len(expression) > _WIDTH - _INDENT - 1:
+        expression = expression.replace(" if ", "\n if ").replace(" else ", "\n else ")
+        expression = expression.replace("\n", "\n" + " " * (_INDENT - 1))
+    return f"{' ' * _INDENT}{expression},\n"
 
 
 def _expression(schema: Any, value: str) -> str:

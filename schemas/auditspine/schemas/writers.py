@@ -27,13 +27,18 @@ _COLUMN_TYPE = symbols(models.ColumnType)
 _SEVERITY = symbols(models.Severity)
 _SENSITIVITY = symbols(models.Sensitivity)
 _COMPARISON = symbols(models.Comparison)
+_REVIEW_DECISION = symbols(models.ReviewDecision)
 _APPROVAL_DECISION = symbols(models.ApprovalDecision)
 _OPERATION = symbols(models.Operation)
+_RETIRED_CONTENT = symbols(models.RetiredContent)
 _SPLIT = symbols(models.Split)
 _DEPLOYMENT_ACTION = symbols(models.DeploymentAction)
+_REVIEW_STATUS = symbols(models.ReviewStatus)
 _KEY_PURPOSE = symbols(models.KeyPurpose)
 _LABEL_METHOD = symbols(models.LabelMethod)
+_APPROVAL_STATUS = symbols(models.ApprovalStatus)
 _RUN_STATUS = symbols(models.RunStatus)
+_ISOLATION = symbols(models.Isolation)
 
 
 def _encrypted(value: models.Encrypted) -> bytes:
@@ -190,6 +195,18 @@ def _finding(value: models.Finding) -> bytes:
     )
 
 
+def _grant_scope(value: models.GrantScope) -> bytes:
+    return b"".join(
+        (
+            array(value.domains, text),
+            array(value.environments, text),
+            _SENSITIVITY[value.max_sensitivity],
+            text(value.namespace),
+            text(value.network),
+        )
+    )
+
+
 def _label_count(value: models.LabelCount) -> bytes:
     return b"".join(
         (
@@ -253,6 +270,46 @@ def _threshold_check(value: models.ThresholdCheck) -> bytes:
     )
 
 
+def _access_review_decided_body(value: models.AccessReviewDecidedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.review_id),
+            text(value.grant_id),
+            _REVIEW_DECISION[value.decision],
+            text(value.rationale),
+        )
+    )
+
+
+def _access_review_decided(value: models.AccessReviewDecided) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _access_review_decided_body(value.body),
+        )
+    )
+
+
+def _access_review_opened_body(value: models.AccessReviewOpenedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.review_id),
+            array(value.grants, text),
+            text(value.reviewer),
+            micros(value.due_at),
+        )
+    )
+
+
+def _access_review_opened(value: models.AccessReviewOpened) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _access_review_opened_body(value.body),
+        )
+    )
+
+
 def _approval_decided_body(value: models.ApprovalDecidedBody) -> bytes:
     return b"".join(
         (
@@ -285,6 +342,7 @@ def _artifact_accessed_body(value: models.ArtifactAccessedBody) -> bytes:
             boolean(value.permitted),
             NULL if value.authorisation is None else SOME + text(value.authorisation),
             NULL if value.size_bytes is None else SOME + long(value.size_bytes),
+            NULL if value.sensitivity is None else SOME + _SENSITIVITY[value.sensitivity],
         )
     )
 
@@ -294,6 +352,65 @@ def _artifact_accessed(value: models.ArtifactAccessed) -> bytes:
         (
             _envelope(value.envelope),
             _artifact_accessed_body(value.body),
+        )
+    )
+
+
+def _artifact_retired_body(value: models.ArtifactRetiredBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.artifact, _artifact_ref),
+            text(value.reason),
+            _RETIRED_CONTENT[value.content],
+        )
+    )
+
+
+def _artifact_retired(value: models.ArtifactRetired) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _artifact_retired_body(value.body),
+        )
+    )
+
+
+def _code_committed_body(value: models.CodeCommittedBody) -> bytes:
+    return b"".join(
+        (
+            _code(value.code),
+            array(value.parents, text),
+            text(value.author),
+            array(value.reviewers, text),
+            text(value.message),
+        )
+    )
+
+
+def _code_committed(value: models.CodeCommitted) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _code_committed_body(value.body),
+        )
+    )
+
+
+def _dataset_flagged_body(value: models.DatasetFlaggedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.dataset, _artifact_ref),
+            text(value.reason),
+            NULL if value.remove_by is None else SOME + micros(value.remove_by),
+        )
+    )
+
+
+def _dataset_flagged(value: models.DatasetFlagged) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _dataset_flagged_body(value.body),
         )
     )
 
@@ -367,6 +484,27 @@ def _deployment_changed(value: models.DeploymentChanged) -> bytes:
     )
 
 
+def _explanation_attached_body(value: models.ExplanationAttachedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.explanation, _artifact_ref),
+            shared(value.subject, _artifact_ref),
+            NULL if value.prediction_id is None else SOME + text(value.prediction_id),
+            text(value.method),
+            text(value.place),
+        )
+    )
+
+
+def _explanation_attached(value: models.ExplanationAttached) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _explanation_attached_body(value.body),
+        )
+    )
+
+
 def _feature_defined_body(value: models.FeatureDefinedBody) -> bytes:
     return b"".join(
         (
@@ -388,6 +526,27 @@ def _feature_defined(value: models.FeatureDefined) -> bytes:
         (
             _envelope(value.envelope),
             _feature_defined_body(value.body),
+        )
+    )
+
+
+def _feature_deprecated_body(value: models.FeatureDeprecatedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.feature, _artifact_ref),
+            text(value.reason),
+            text(value.owner),
+            _REVIEW_STATUS[value.review_status],
+            NULL if value.replacement is None else SOME + shared(value.replacement, _artifact_ref),
+        )
+    )
+
+
+def _feature_deprecated(value: models.FeatureDeprecated) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _feature_deprecated_body(value.body),
         )
     )
 
@@ -432,6 +591,26 @@ def _key_revoked(value: models.KeyRevoked) -> bytes:
     )
 
 
+def _labeller_approved_body(value: models.LabellerApprovedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.labeller),
+            array(value.columns, text),
+            text(value.qualification),
+            NULL if value.expires_at is None else SOME + micros(value.expires_at),
+        )
+    )
+
+
+def _labeller_approved(value: models.LabellerApproved) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _labeller_approved_body(value.body),
+        )
+    )
+
+
 def _labels_applied_body(value: models.LabelsAppliedBody) -> bytes:
     return b"".join(
         (
@@ -451,6 +630,30 @@ def _labels_applied(value: models.LabelsApplied) -> bytes:
         (
             _envelope(value.envelope),
             _labels_applied_body(value.body),
+        )
+    )
+
+
+def _lineage_tag_set_body(value: models.LineageTagSetBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.artifact, _artifact_ref),
+            NULL if value.sensitivity is None else SOME + _SENSITIVITY[value.sensitivity],
+            array(value.regulatory_domains, text),
+            NULL if value.business_unit is None else SOME + text(value.business_unit),
+            NULL if value.data_tier is None else SOME + text(value.data_tier),
+            NULL
+            if value.approval_status is None
+            else SOME + _APPROVAL_STATUS[value.approval_status],
+        )
+    )
+
+
+def _lineage_tag_set(value: models.LineageTagSet) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _lineage_tag_set_body(value.body),
         )
     )
 
@@ -571,6 +774,46 @@ def _producer_heartbeat(value: models.ProducerHeartbeat) -> bytes:
     )
 
 
+def _role_granted_body(value: models.RoleGrantedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.grant_id),
+            text(value.principal),
+            _ACTOR_KIND[value.principal_kind],
+            text(value.role),
+            _grant_scope(value.scope),
+            NULL if value.expires_at is None else SOME + micros(value.expires_at),
+        )
+    )
+
+
+def _role_granted(value: models.RoleGranted) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _role_granted_body(value.body),
+        )
+    )
+
+
+def _role_revoked_body(value: models.RoleRevokedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.grant_id),
+            text(value.reason),
+        )
+    )
+
+
+def _role_revoked(value: models.RoleRevoked) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _role_revoked_body(value.body),
+        )
+    )
+
+
 def _run_completed_body(value: models.RunCompletedBody) -> bytes:
     return b"".join(
         (
@@ -636,6 +879,67 @@ def _schema_registered(value: models.SchemaRegistered) -> bytes:
     )
 
 
+def _secret_read_body(value: models.SecretReadBody) -> bytes:
+    return b"".join(
+        (
+            text(value.secret),
+            text(value.keeper),
+            text(value.version),
+            text(value.purpose),
+            boolean(value.permitted),
+        )
+    )
+
+
+def _secret_read(value: models.SecretRead) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _secret_read_body(value.body),
+        )
+    )
+
+
+def _serving_configuration_changed_body(value: models.ServingConfigurationChangedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.configuration, _artifact_ref),
+            shared(value.deployment, _artifact_ref),
+            text(value.change),
+            NULL if value.replaces is None else SOME + shared(value.replaces, _artifact_ref),
+        )
+    )
+
+
+def _serving_configuration_changed(value: models.ServingConfigurationChanged) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _serving_configuration_changed_body(value.body),
+        )
+    )
+
+
+def _tenancy_decided_body(value: models.TenancyDecidedBody) -> bytes:
+    return b"".join(
+        (
+            _ISOLATION[value.isolation],
+            fixed32(value.routing),
+            text(value.rationale),
+            text(value.reversal_plan),
+        )
+    )
+
+
+def _tenancy_decided(value: models.TenancyDecided) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _tenancy_decided_body(value.body),
+        )
+    )
+
+
 def _tenant_registered_body(value: models.TenantRegisteredBody) -> bytes:
     return b"".join(
         (
@@ -679,23 +983,37 @@ def _validation_reported(value: models.ValidationReported) -> bytes:
 
 
 WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
+    models.AccessReviewDecided: _access_review_decided,
+    models.AccessReviewOpened: _access_review_opened,
     models.ApprovalDecided: _approval_decided,
     models.ArtifactAccessed: _artifact_accessed,
+    models.ArtifactRetired: _artifact_retired,
+    models.CodeCommitted: _code_committed,
+    models.DatasetFlagged: _dataset_flagged,
     models.DatasetRegistered: _dataset_registered,
     models.DatasetSnapshotted: _dataset_snapshotted,
     models.DeploymentChanged: _deployment_changed,
+    models.ExplanationAttached: _explanation_attached,
     models.FeatureDefined: _feature_defined,
+    models.FeatureDeprecated: _feature_deprecated,
     models.KeyRegistered: _key_registered,
     models.KeyRevoked: _key_revoked,
+    models.LabellerApproved: _labeller_approved,
     models.LabelsApplied: _labels_applied,
+    models.LineageTagSet: _lineage_tag_set,
     models.LogOpened: _log_opened,
     models.ModelRegistered: _model_registered,
     models.OutcomeObserved: _outcome_observed,
     models.PredictionMade: _prediction_made,
     models.ProducerHeartbeat: _producer_heartbeat,
+    models.RoleGranted: _role_granted,
+    models.RoleRevoked: _role_revoked,
     models.RunCompleted: _run_completed,
     models.RunStarted: _run_started,
     models.SchemaRegistered: _schema_registered,
+    models.SecretRead: _secret_read,
+    models.ServingConfigurationChanged: _serving_configuration_changed,
+    models.TenancyDecided: _tenancy_decided,
     models.TenantRegistered: _tenant_registered,
     models.ValidationReported: _validation_reported,
 }

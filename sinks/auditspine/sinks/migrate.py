@@ -20,6 +20,7 @@ from auditspine.sinks.store import sort_error
 TABLES = (
     *("entries", "evidence", "quarantine", "checkpoints", "claims", "commits"),
     *("access_edges", "findings", "schema_migrations"),
+    *("lineage_nodes", "lineage_edges", "lineage_marks"),
 )
 VIEWS = (
     *("log_heads", "committed_entries", "committed_evidence", "committed_quarantine"),

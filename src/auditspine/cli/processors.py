@@ -1,6 +1,6 @@
 """Puts each processor together with what the settings name, and runs them in one Faust worker."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import faust
 
@@ -16,21 +16,30 @@ from auditspine.cli.known_heads import CommittedHeads
 from auditspine.cli.settings import Settings
 from auditspine.ledger.keyfile import read_key
 from auditspine.ledger.note import raw_public_key
-from auditspine.processors.access.app import access_parts, make_access_app
+from auditspine.processors.access.fold import AccessProjection
 from auditspine.processors.hosting import run_worker
 from auditspine.processors.ledger.app import make_ledger_app
 from auditspine.processors.ledger.config import LedgerConfig
-from auditspine.processors.projection.app import ProjectionConfig
+from auditspine.processors.lineage.fold import LineageProjection
+from auditspine.processors.projection.app import ProjectionConfig, make_projection_app
+from auditspine.processors.projection.follower import Parts
+from auditspine.processors.projection.port import Projection
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder
 from auditspine.sinks.projections import ProjectionWriter
+
+PROJECTIONS: Mapping[str, Callable[[], Projection]] = {
+    "access": AccessProjection,
+    "lineage": LineageProjection,
+}
+"""Every projection by its name."""
 
 
 def run_processors(names: Sequence[str], settings: Settings, instance: str | None) -> None:
     """Run processors until SIGTERM or Ctrl-C; the process ends with the worker's exit code.
 
     Args:
-        names: ``ledger``, ``access``; each once.
+        names: ``ledger``, or a projection of :data:`PROJECTIONS`; each once.
         settings: The settings.
         instance: Static membership in their consumer groups.
 
@@ -38,8 +47,14 @@ def run_processors(names: Sequence[str], settings: Settings, instance: str | Non
         CliError: Something that they need is not named or not there.
     """
     kafka = kafka_properties(settings)
-    make = {"ledger": _ledger, "access": _access}
-    run_worker([make[name](settings, kafka, instance) for name in names])
+    run_worker(
+        [
+            _ledger(settings, kafka, instance)
+            if name == "ledger"
+            else _projection(PROJECTIONS[name](), settings, kafka, instance)
+            for name in names
+        ]
+    )
 
 
 def _ledger(settings: Settings, kafka: dict[str, str], instance: str | None) -> faust.App:
@@ -65,14 +80,15 @@ def _ledger(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
     )
 
 
-def _access(settings: Settings, kafka: dict[str, str], instance: str | None) -> faust.App:
+def _projection(
+    projection: Projection, settings: Settings, kafka: dict[str, str], instance: str | None
+) -> faust.App:
     keys = [known.public_key for known in read_trust(settings.trust_path).log_keys]
     texts = {**schema_texts(), **read_control(kafka, settings.topics).schemas}
     properties = dict(kafka)
     if instance is not None:
-        properties["group.instance.id"] = f"{instance}-access"
-    parts = access_parts(
-        Decoder(texts), ProjectionWriter(clickhouse_store(settings)), keys, settings.state_path
-    )
+        properties["group.instance.id"] = f"{instance}-{projection.name}"
+    writer = ProjectionWriter(clickhouse_store(settings))
+    parts = Parts(projection, Decoder(texts), writer, tuple(keys), settings.state_path)
     config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], properties)
-    return make_access_app(config, parts)
+    return make_projection_app(config, parts)

@@ -29,7 +29,7 @@ from auditspine.sinks.migrate import TABLES, VIEWS
 _ATTEMPTS = 5
 _PAUSE_S = 1.0
 _PASSING = (KafkaException, BrokerUnreachableError, RetryError, UnavailableError)
-WORKERS = ("ledger-1", "ledger-2", "access-1", "sink-1")
+WORKERS = ("ledger-1", "ledger-2", "access-1", "lineage-1", "sink-1")
 PARTS = ("kafka", "clickhouse", *WORKERS)
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import clickhouse_connect
 
 from auditspine.ledger.topics import Topics
-from auditspine.processors.access.app import access_parts, make_access_app
+from auditspine.processors.access.fold import AccessProjection
 from auditspine.processors.hosting import run_worker
-from auditspine.processors.projection.app import ProjectionConfig
+from auditspine.processors.projection.app import ProjectionConfig, make_projection_app
+from auditspine.processors.projection.follower import Parts
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder
 
@@ -62,13 +63,14 @@ def main():
         if clickhouse
         else RecordingStore(given["rows"], given["delay_s"])
     )
-    parts = access_parts(
+    parts = Parts(
+        AccessProjection(),
         Decoder(schema_texts()),
         store,
         (bytes.fromhex(given["public_key"]),),
         Path(given["state_dir"]),
     )
-    run_worker([make_access_app(config, parts)])
+    run_worker([make_projection_app(config, parts)])
 
 
 if __name__ == "__main__":

@@ -23,9 +23,10 @@ from auditspine.ledger.merkle import Head
 from auditspine.ledger.segment import Judged, Place, SealingContext, encode_segment, seal
 from auditspine.ledger.topics import Topics
 from auditspine.ledger.verdict import Flag, Verdict
-from auditspine.processors.access.app import access_parts
 from auditspine.processors.access.edges import Tally
+from auditspine.processors.access.fold import AccessProjection
 from auditspine.processors.projection.app import ProjectionConfig
+from auditspine.processors.projection.follower import Parts
 from auditspine.processors.projection.rebuild import rebuild
 from auditspine.processors.projection.state import Position, StateFile
 from auditspine.schemas.catalogue import schema_texts
@@ -176,7 +177,9 @@ class Workers:
         self.running: list[subprocess.Popen] = []
         self.clickhouse: dict | None = None
         self.config = ProjectionConfig(log.topics, log.bootstrap_servers)
-        self.parts = access_parts(Decoder(schema_texts()), None, (PUBLIC,), self.state_dir)
+        self.parts = Parts(
+            AccessProjection(), Decoder(schema_texts()), None, (PUBLIC,), self.state_dir
+        )
 
     def start(self, state_dir: Path | None = None, delay_s: float = 0.0) -> subprocess.Popen:
         given = {

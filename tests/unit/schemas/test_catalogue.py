@@ -14,8 +14,8 @@ from auditspine.schemas.parse import parse_json
 from auditspine.schemas.source import inline, types
 
 STREAMS = {
-    "lifecycle": 11,
-    "access": 1,
+    "lifecycle": 20,
+    "access": 6,
     "inference": 1,
     "outcomes": 1,
     "control": 5,

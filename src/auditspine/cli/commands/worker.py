@@ -15,6 +15,7 @@ class Processor(StrEnum):
 
     LEDGER = "ledger"
     ACCESS = "access"
+    LINEAGE = "lineage"
 
 
 def worker(
@@ -35,12 +36,12 @@ def worker(
     """Run processors until SIGTERM or Ctrl-C.
 
     `ledger` verifies what is published, chains it and seals it into signed segments; it needs the
-    log key. `access` projects who touched which artifact into ClickHouse. Start as many workers as
-    you like: partitions are shared among them.
+    log key. `access` projects who touched which artifact into ClickHouse, `lineage` what came of
+    what. Start as many workers as you like: partitions are shared among them.
 
     **Examples**
 
-    `auditspine worker ledger access` · both in one process
+    `auditspine worker access lineage` · both in one process
 
     `auditspine worker ledger --instance ledger-1` · one of several
 
