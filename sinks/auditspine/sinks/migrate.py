@@ -26,6 +26,9 @@ VIEWS = (
     *("log_heads", "committed_entries", "committed_evidence", "committed_quarantine"),
     *("who_touched_artifact", "run_history", "model_life", "quarantined"),
     *("chain_check", "content_check", "key_standing"),
+    *("lineage", "lineage_upstream", "lineage_downstream", "lineage_standing", "release_diff"),
+    *("models_on_deprecated_features", "deployments_on_flagged_sources"),
+    *("deployment_history", "model_versions"),
 )
 """What the migrations make; a reader's account is granted SELECT on both."""
 

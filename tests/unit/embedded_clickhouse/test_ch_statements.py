@@ -71,6 +71,12 @@ def test_first_word_is_found_past_comments_and_brackets(sql: bytes, word: str) -
             b"v;\n",
         ),
         (
+            b"WITH {SELECT:Int32} AS v INSERT INTO t FORMAT TSV\nv;\n",
+            b"WITH {SELECT:Int32} AS v INSERT INTO t",
+            "TSV",
+            b"v;\n",
+        ),
+        (
             b"WITH (SELECT 1) AS insert INSERT INTO t VALUES ('it;s') -- x",
             b"WITH (SELECT 1) AS insert INSERT INTO t",
             "Values",

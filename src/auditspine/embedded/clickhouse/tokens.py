@@ -58,9 +58,9 @@ def tokens(sql: bytes) -> Iterator[Token]:
         text = found.group()
         if kind == "blank":
             continue
-        if text in (b"(", b"["):
+        if text in (b"(", b"[", b"{"):  # {name:Type} is a parameter, whatever its name
             depth += 1
-        elif text in (b")", b"]"):
+        elif text in (b")", b"]", b"}"):
             depth -= 1
         yield Token(kind, text, found.start(), depth)
 
