@@ -22,7 +22,6 @@ class Assigned:
         follower: What was read; ``None`` until ClickHouse said where to go on.
         chunk: What is being written.
         task: The request that is under way.
-        is_fetching: Whether the consumer reads it.
         is_paused: Whether its reading is paused.
         landed_next: Sealed offset after what is committed; ``None`` when this sink wrote nothing.
         reported_next: The same as the consumer group knows it.
@@ -34,7 +33,6 @@ class Assigned:
         self.follower: Follower | None = None
         self.chunk: Chunk | None = None
         self.task: Task | None = None
-        self.is_fetching = False
         self.is_paused = False
         self.landed_next: int | None = None
         self.reported_next: int | None = None
@@ -66,7 +64,7 @@ class Assigned:
     def restart(self) -> None:
         """Forget what was read; ClickHouse must say again where to go on."""
         self.follower = self.chunk = None
-        self.is_fetching = self.is_paused = False
+        self.is_paused = False
 
     @property
     def _place(self) -> dict[str, object]:

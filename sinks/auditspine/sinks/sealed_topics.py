@@ -42,7 +42,7 @@ def sealed_consumer(
         **kafka,
         "group.id": group_id,
         "group.protocol": "classic",
-        "partition.assignment.strategy": "cooperative-sticky",
+        "partition.assignment.strategy": "roundrobin",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",

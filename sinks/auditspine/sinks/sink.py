@@ -95,6 +95,7 @@ class EvidenceSink:
         self._assigned: dict[tuple[str, int], Assigned] = {}
         self._throttle = Throttle(self._limits)
         self._report_at = 0.0
+        self._is_fetching = True  # whether the consumer reads just what has a follower
         self.landed_entries = 0
         self.landed_chunks = 0
 
@@ -137,18 +138,18 @@ class EvidenceSink:
         def assign(_: Consumer, partitions: list[TopicPartition]) -> None:
             for each in partitions:
                 self._assigned[each.topic, each.partition] = Assigned(each.topic, each.partition)
-            consumer.incremental_assign([])  # each is added when its offset is known
+            consumer.assign([])  # each is added when its offset is known
             _log.info("assigned", partitions=names(partitions))
 
         def revoke(_: Consumer, partitions: list[TopicPartition]) -> None:
             _log.info("revoked", partitions=names(partitions))
-            given_up = self._forget(partitions)
-            self._release(consumer, given_up, _REVOKE_S)
-            consumer.incremental_unassign(_fetching(given_up))
+            self._release(consumer, self._forget(partitions), _REVOKE_S)
+            consumer.unassign()
 
         def lose(_: Consumer, partitions: list[TopicPartition]) -> None:
             _log.warning("lost", partitions=names(partitions))
-            consumer.incremental_unassign(_fetching(self._forget(partitions)))
+            self._forget(partitions)
+            consumer.unassign()
 
         guard = self._failures.guard
         consumer.subscribe(
@@ -175,7 +176,8 @@ class EvidenceSink:
         for message in messages:
             self._take(message, now)
         for each in list(self._assigned.values()):
-            self._advance(consumer, pool, each)
+            self._advance(pool, each)
+        self._fetch(consumer)
         self._throttle.apply(consumer, self._assigned.values())
         if now >= self._report_at:
             self._report_at = now + _COMMIT_EVERY_S
@@ -204,11 +206,11 @@ class EvidenceSink:
         if offset >= each.follower.next_offset:
             each.follower.add(offset, message.value() or b"", now)
 
-    def _advance(self, consumer: Consumer, pool: Pool, each: Assigned) -> None:
+    def _advance(self, pool: Pool, each: Assigned) -> None:
         """Take one partition's next step, if it has one."""
         if each.task is not None and each.task.done():
             task, each.task = each.task, None
-            self._finish(consumer, each, task)
+            self._finish(each, task)
         now = time.monotonic()
         if not each.may_try(now):
             return
@@ -224,7 +226,7 @@ class EvidenceSink:
         check_reaches(self._asking, topic, number, resume)
         return resume
 
-    def _finish(self, consumer: Consumer, each: Assigned, task: Task) -> None:
+    def _finish(self, each: Assigned, task: Task) -> None:
         now = time.monotonic()
         try:
             result = task.result()
@@ -233,21 +235,20 @@ class EvidenceSink:
             return
         except StaleError as exc:
             _log.info("resuming", topic=each.topic, partition=each.partition, reason=str(exc))
-            consumer.incremental_unassign(_fetching([each]))
             each.restart()
+            self._is_fetching = False
             return
         each.go_on(now)
         if each.chunk is not None:
             self._written(each, each.chunk, result)
         else:
-            self._begin(consumer, each, result)
+            self._begin(each, result)
 
-    def _begin(self, consumer: Consumer, each: Assigned, resume: Resume) -> None:
+    def _begin(self, each: Assigned, resume: Resume) -> None:
         each.follower = Follower(
             each.topic, each.partition, resume, self._public_keys, self._limits
         )
-        consumer.incremental_assign([TopicPartition(each.topic, each.partition, resume.offset)])
-        each.is_fetching = True
+        self._is_fetching = False
         _log.info(
             "resumed",
             topic=each.topic,
@@ -256,6 +257,21 @@ class EvidenceSink:
             size=resume.size,
             finishing_a_claim=resume.claimed_until is not None,
         )
+
+    def _fetch(self, consumer: Consumer) -> None:
+        """Have the consumer read what has a follower, each from where it is."""
+        if self._is_fetching:
+            return
+        places = [
+            TopicPartition(each.topic, each.partition, each.follower.next_offset)
+            for each in self._assigned.values()
+            if each.follower is not None
+        ]
+        consumer.assign(places)
+        consumer.resume(places)
+        for each in self._assigned.values():
+            each.is_paused = False
+        self._is_fetching = True
 
     def _written(self, each: Assigned, chunk: Chunk, claimed_until: int) -> None:
         each.chunk = None
@@ -281,7 +297,3 @@ class EvidenceSink:
                 consumer.commit(offsets=offsets, asynchronous=True)
             except KafkaException as exc:  # a later commit says more anyway
                 _log.info("offsets were not committed", reason=exc.args[0].str())
-
-
-def _fetching(assigned: Iterable[Assigned]) -> list[TopicPartition]:
-    return [TopicPartition(each.topic, each.partition) for each in assigned if each.is_fetching]

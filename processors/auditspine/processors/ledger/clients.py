@@ -19,13 +19,15 @@ def source_consumer(config: LedgerConfig, on_fatal: FatalCallback) -> Consumer:
     """Make the group's consumer of source topics.
 
     Positions come from the sealed tails alone, so a position that no longer exists is an
-    error. Classic protocol: with the new one a restarted static member got no partition.
+    error. Classic protocol: with the new one a restarted static member got no partition. All
+    partitions are given out in one step: between the two of a cooperative rebalance, a leader
+    that restarts leaves partitions with nobody (docs/adr/0007-eager-rebalance.md).
     """
     properties = {
         **_reading(config),
         "group.id": config.group_id,
         "group.protocol": "classic",
-        "partition.assignment.strategy": "cooperative-sticky",
+        "partition.assignment.strategy": "roundrobin",
         "session.timeout.ms": config.session_timeout_ms,
         "heartbeat.interval.ms": max(200, config.session_timeout_ms // 5),
         "fetch.wait.max.ms": 100,

@@ -98,12 +98,12 @@ class LedgerLoop:
         def revoke(_: Consumer, partitions: list[TopicPartition]) -> None:
             if not self._failures:
                 self._release(consumer, sealer, self._forget(partitions), _REVOKE_S)
-            consumer.incremental_unassign(partitions)
+            consumer.unassign()
 
         def lose(_: Consumer, partitions: list[TopicPartition]) -> None:
             _log.warning("lost %s: another worker may seal them", _names(partitions))
             self._forget(partitions)
-            consumer.incremental_unassign(partitions)
+            consumer.unassign()
 
         guard = self._failures.guard
         consumer.subscribe(
@@ -123,7 +123,7 @@ class LedgerLoop:
             log = takeover.open(*at, offsets[at] if offsets[at] >= 0 else None)
             self._logs[at] = log
             each.offset = log.next_offset
-        consumer.incremental_assign(partitions)
+        consumer.assign(partitions)
         if partitions:
             _log.info("took over %s", _names(partitions))
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from auditspine.processors.lineage.graph import Edge, Mark, Node, Relation
+from auditspine.processors.lineage.graph import Edge, Mark, Node
 from auditspine.processors.projection.port import SealedEvent
+from auditspine.schemas.relations import SENSITIVITIES, Relation
 
 Body = Mapping[str, Any]
-_SENSITIVITIES = ("public", "internal", "confidential", "restricted")  # least first
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,8 @@ def _dataset_registered(read: _Reader, body: Body) -> Facts:
 def _dataset_snapshotted(read: _Reader, body: Body) -> Facts:
     snapshot = read.node(body["snapshot"])
     edges = [Edge(read.node(body["dataset"]), snapshot, Relation.SNAPSHOT_OF)]
-    marks, columns, highest = [], [snapshot], 0
+    marks = [Mark(snapshot, "rows", str(body["rows"])), Mark(snapshot, "split", body["split"])]
+    columns, highest = [snapshot], 0
     for column in body["columns"]:
         node = read.column(body["snapshot"], column["name"])
         columns.append(node)
@@ -86,9 +87,9 @@ def _dataset_snapshotted(read: _Reader, body: Body) -> Facts:
         marks.append(Mark(node, "sensitivity", column["sensitivity"]))
         if column["protected_attribute"]:
             marks.append(Mark(node, "protected", "yes"))
-        highest = max(highest, _SENSITIVITIES.index(column["sensitivity"]))
+        highest = max(highest, SENSITIVITIES.index(column["sensitivity"]))
     if body["columns"]:
-        marks.append(Mark(snapshot, "sensitivity", _SENSITIVITIES[highest], "of its columns"))
+        marks.append(Mark(snapshot, "sensitivity", SENSITIVITIES[highest], "of its columns"))
     return Facts(tuple(columns), tuple(edges), tuple(marks))
 
 

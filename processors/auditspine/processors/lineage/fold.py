@@ -17,7 +17,6 @@ from auditspine.processors.lineage.graph import (
     NODES,
     Edge,
     Node,
-    Relation,
     Seen,
     edge_row,
     mark_row,
@@ -31,6 +30,7 @@ from auditspine.processors.projection.findings import (
     finding_row,
 )
 from auditspine.processors.projection.port import Changes, Row, SealedEvent, State
+from auditspine.schemas.relations import Relation
 
 _CHUNK = 64  # successors in one value of the state
 _SEARCH = 10_000  # nodes that a search for a cycle visits; readers of the graph find the others

@@ -6,12 +6,12 @@ the way that data and decisions flow, from what was used to what came of it.
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
 from auditspine.processors.projection.port import Row, SealedEvent, Table
+from auditspine.schemas.relations import Relation
 
 NODES = Table(
     "lineage_nodes",
@@ -100,43 +100,6 @@ class Node(NamedTuple):
         """What people call it, without its digest, hashed."""
         parts = (self.tenant, self.kind, self.name, self.version)
         return sha256(_ENCODER.encode(parts).encode("utf-8", "surrogatepass")).digest()[:16]
-
-
-class Relation(StrEnum):
-    """How a node came of another."""
-
-    SNAPSHOT_OF = "snapshot_of"
-    HAS_COLUMN = "has_column"
-    LABELLED = "labelled"
-    LABELLED_BY = "labelled_by"
-    COMPUTED_FROM = "computed_from"
-    USED = "used"
-    RAN = "ran"
-    RAN_IN = "ran_in"
-    GENERATED = "generated"
-    TRAINED_ON = "trained_on"
-    EVALUATED = "evaluated"
-    EVALUATED_ON = "evaluated_on"
-    EXPLAINED = "explained"
-    APPROVED = "approved"
-    RESTS_ON = "rests_on"
-    ALLOWED = "allowed"
-    SERVED = "served"
-    CONFIGURED = "configured"
-    REPLACED_BY = "replaced_by"
-
-    @property
-    def flows(self) -> bool:
-        """Whether data or a decision flows along it: a successor is made of its own parts."""
-        return self is not Relation.REPLACED_BY
-
-    @property
-    def carries_tags(self) -> bool:
-        """Whether what falls on the source falls on the target.
-
-        A column has a sensitivity of its own, whatever its neighbours' are.
-        """
-        return self.flows and self not in (Relation.HAS_COLUMN, Relation.LABELLED_BY)
 
 
 @dataclass(frozen=True, slots=True)

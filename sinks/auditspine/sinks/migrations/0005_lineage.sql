@@ -59,6 +59,9 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, node_id, mark, event_id, origin)
 COMMENT 'What was said of nodes and may be said otherwise later. Of the same mark, the one that happened last holds.';
 
+-- A prediction is looked up by its id, among all that were ever made.
+ALTER TABLE evidence ADD INDEX IF NOT EXISTS prediction_ids JSONExtractString(body, 'prediction_id') TYPE bloom_filter(0.001) GRANULARITY 1;
+
 -- Each question about lineage as a view. Those with parameters are read like functions:
 -- SELECT * FROM lineage_upstream(tenant = 'acme', kind = 'model', name = 'risk', version = '3').
 
