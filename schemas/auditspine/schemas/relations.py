@@ -1,4 +1,4 @@
-"""The relations of the lineage graph: the vocabulary that the processor writes and readers follow."""
+"""The relations of the lineage graph: what the processor writes and readers follow."""
 
 from enum import StrEnum
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
 import clickhouse_connect
 import pytest
@@ -25,13 +26,16 @@ from auditspine.ledger.note import raw_public_key
 from auditspine.ledger.reader import SegmentReader
 from auditspine.ledger.segment import Place, SealingContext, encode_segment, seal
 from auditspine.ledger.verdict import Verdict
-from auditspine.schemas.catalogue import event_types
-from auditspine.schemas.codec import encode
+from auditspine.processors.lineage.fold import LineageProjection
+from auditspine.processors.projection.follower import Follower, Parts, SealedMessage
+from auditspine.schemas.catalogue import event_types, schema_texts
+from auditspine.schemas.codec import Decoder, encode
 from auditspine.schemas.parse import parse_json
 from auditspine.sinks.chunk import Chunk
 from auditspine.sinks.claims import Claims
 from auditspine.sinks.migrate import migrate
 from auditspine.sinks.pool import Pool
+from auditspine.sinks.projections import ProjectionWriter
 from auditspine.sinks.store import Store
 from auditspine.sinks.stored_schemas import StoredSchemas, control_schemas
 from auditspine.sinks.writer import ChunkWriter
@@ -252,6 +256,7 @@ class Loaded:
     size: int = 0
     head: Head = field(default_factory=Head)
     notes: list[str] = field(default_factory=list)
+    segments: list[bytes] = field(default_factory=list)
 
 
 class World:
@@ -282,7 +287,9 @@ class World:
         control = sign(OPERATOR, "-", "operator", self.control.topic, control_values())
         self.load(self.control, control, is_control=True)
 
-    def load(self, log: Loaded, pairs, *, segment=16, is_control=False, commit=True) -> None:
+    def load(
+        self, log: Loaded, pairs, *, segment=16, is_control=False, commit=True, now=NOW
+    ) -> None:
         stream = log.topic.rpartition(".")[2]
         judge = Judge(stream, log.topic, 0)
         for at in range(0, len(pairs), segment):
@@ -291,19 +298,20 @@ class World:
             for i, (value, sig) in enumerate(pairs[at : at + segment]):
                 n = log.size + i
                 entry = judge.rule(
-                    judge.admit(Message(n * 2, NOW + n, value, sig)), self.control_state
+                    judge.admit(Message(n * 2, now + n, value, sig)), self.control_state
                 )
                 judged.append(entry)
                 if is_control:
                     valid = entry.verdict is Verdict.VALID
                     decoded = self.control_state.decode(value) if valid else None
                     self.control_state.apply(n, decoded)
-            context = SealingContext(control_size, 0, NOW + log.size + 1000)
+            context = SealingContext(control_size, 0, now + log.size + 1000)
             sealed, log.head = seal(
                 Place(log.origin, log.topic, 0), log.head, judged, context, LOG_KEY
             )
             log.size = log.head.size
             log.notes.append(sealed.note)
+            log.segments.append(encode_segment(sealed))
             self._insert(log, sealed, len(log.notes) - 1, commit=commit)
 
     def _insert(self, log, segment, offset, *, commit) -> None:
@@ -316,6 +324,15 @@ class World:
         with suppress(DiedError):
             self._writer.write(chunk)
         self._writer.claims = claims
+
+    def project(self, log: Loaded, state: Path) -> None:
+        """Fold a log's segments into the lineage graph, as the lineage worker does."""
+        writer = ProjectionWriter(Store(lambda: self.client))
+        public = (raw_public_key(LOG_KEY),)
+        parts = Parts(LineageProjection(), Decoder(schema_texts()), writer, public, state)
+        follower = Follower(parts, log.topic + ".sealed", 0)
+        follower.step([SealedMessage(n, raw) for n, raw in enumerate(log.segments)])
+        follower.close()
 
     def alter(self, sql: str) -> None:
         """Change rows behind the product's back."""
@@ -352,20 +369,29 @@ def inference(world) -> Loaded:
     return log
 
 
-@pytest.fixture
-def tools():
+class Tools:
     """What tests build further logs with."""
 
-    class Tools:
-        Log = Loaded
-        producer = PRODUCER
-        now = NOW
-        everything = EVERYTHING
-        lifecycle_values = staticmethod(lifecycle_values)
-        access = staticmethod(access)
-        heartbeat = staticmethod(heartbeat)
-        prediction = staticmethod(prediction)
-        sign = staticmethod(sign)
-        digest = staticmethod(lambda raw: sha256(raw).hexdigest())
+    Log = Loaded
+    producer = PRODUCER
+    now = NOW
+    everything = EVERYTHING
+    lifecycle_values = staticmethod(lifecycle_values)
+    access = staticmethod(access)
+    heartbeat = staticmethod(heartbeat)
+    prediction = staticmethod(prediction)
+    sign = staticmethod(sign)
+    event = staticmethod(event)
+    digest = staticmethod(lambda raw: sha256(raw).hexdigest())
 
+
+@pytest.fixture
+def tools():
+    """Give them to test modules, which cannot import a conftest."""
     return Tools
+
+
+@pytest.fixture(scope="module")
+def tools_module():
+    """Give the class of worlds and the tools, for worlds that tests of a module share."""
+    return World, Tools

@@ -205,7 +205,7 @@ def layers(graph: Subgraph) -> dict[str, int]:
     return layer
 
 
-def _place(  # noqa: PLR0913 - one step of layers, over its state
+def _place(
     node_id: str,
     after: Mapping[str, Iterable[str]],
     layer: dict[str, int],

@@ -93,7 +93,19 @@ def find_predictions(client: Client, tenant: str, prediction_id: str) -> list[Pr
     """
     rows = query(client, _PREDICTION, {"tenant": tenant, "prediction_id": prediction_id})
     return [
-        Prediction(prediction_id, *row[:7], _ref(*row[7:10]), _ref(*row[10:13])) for row in rows
+        Prediction(
+            prediction_id,
+            event_id,
+            origin,
+            position,
+            appended_at,
+            occurred_at,
+            decision,
+            score,
+            _ref(*refs[:3]),
+            _ref(*refs[3:]),
+        )
+        for event_id, origin, position, appended_at, occurred_at, decision, score, *refs in rows
     ]
 
 
@@ -116,13 +128,11 @@ def origin_of(store: LineageStore, prediction: Prediction) -> PredictionOrigin:
     roots = [model.node_id] + ([] if deployment is None else [deployment.node_id])
     whole = store.reach(roots, Direction.UPSTREAM)
     if deployment is not None:
-        whole = _of_model(store, whole, model, deployment)
+        whole = _of_model(whole, model, deployment)
     return PredictionOrigin(prediction, whole, _remarks(store, prediction, deployment, whole))
 
 
-def _of_model(
-    store: LineageStore, whole: Subgraph, model: LineageNode, deployment: LineageNode
-) -> Subgraph:
+def _of_model(whole: Subgraph, model: LineageNode, deployment: LineageNode) -> Subgraph:
     """Leave out what only led to other models of the deployment."""
     about = {edge.target for edge in whole.edges if edge.source == model.node_id}
 

@@ -32,7 +32,8 @@ _FIGURES = """
         JSONExtractString(item, 'slice', 'attribute') AS slice_name,
         JSONExtractString(item, 'slice', 'value') AS slice_value
     FROM committed_evidence
-    ARRAY JOIN JSONExtractArrayRaw(body, if(event_type = 'run.started', 'params', 'metrics')) AS item
+    ARRAY JOIN
+        JSONExtractArrayRaw(body, if(event_type = 'run.started', 'params', 'metrics')) AS item
     WHERE tenant = {tenant:String} AND event_type IN ('run.started', 'validation.reported')
         AND (JSONExtractString(body, 'run_id') IN {runs:Array(String)}
             OR JSONExtractString(body, 'model', 'digest') = {digest:String})

@@ -273,7 +273,8 @@ def _readings(reference: str) -> Iterator[tuple[str, dict[str, object]]]:
     if reference.startswith("sha256:"):
         digits = reference.removeprefix("sha256:").lower()
         yield (
-            "startsWith(lower(hex(artifact_digest)), {digits:String}) AND artifact_kind != 'column'",
+            "artifact_kind != 'column'"
+            " AND startsWith(lower(hex(artifact_digest)), {digits:String})",
             {"digits": digits},
         )
         return
