@@ -59,5 +59,13 @@ class Relation(StrEnum):
         return self.flows and self not in (Relation.HAS_COLUMN, Relation.LABELLED_BY)
 
 
+REGISTERED_KINDS = frozenset(
+    {
+        *("dataset", "snapshot", "labels", "feature", "run", "model", "evaluation"),
+        *("explanation", "approval", "deployment", "serving_configuration"),
+    }
+)
+"""Kinds of artifacts that an event of their own makes known: that none did is remarkable."""
+
 SENSITIVITIES = ("public", "internal", "confidential", "restricted")
 """The symbols of ``auditspine.Sensitivity``, least harmful first."""

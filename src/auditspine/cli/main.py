@@ -10,6 +10,9 @@ from pydantic import ValidationError
 
 from auditspine.cli.commands import (
     demo,
+    diff,
+    history,
+    impact,
     init,
     keys,
     publish,
@@ -18,6 +21,7 @@ from auditspine.cli.commands import (
     status,
     tenants,
     topics,
+    trace,
     up,
     verify,
     worker,
@@ -42,7 +46,7 @@ app = typer.Typer(
     `AUDITSPINE_BOOTSTRAP_SERVERS`.
     """,
 )
-_START, _USE, _RUN = "Start here", "Use it", "Run its parts"
+_START, _USE, _ASK, _RUN = "Start here", "Use it", "Ask about lineage", "Run its parts"
 app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(up.up)
 app.command(rich_help_panel=_START)(status.status)
@@ -51,6 +55,10 @@ app.command(rich_help_panel=_USE)(sql.sql)
 app.command(rich_help_panel=_USE)(verify.verify)
 app.add_typer(keys.app, name="keys", rich_help_panel=_USE)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_USE)
+app.command(rich_help_panel=_ASK)(trace.trace)
+app.command(rich_help_panel=_ASK)(impact.impact)
+app.command(rich_help_panel=_ASK)(history.history)
+app.command(rich_help_panel=_ASK)(diff.diff)
 app.command(rich_help_panel=_RUN)(init.init)
 app.add_typer(topics.app, name="topics", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(worker.worker)

@@ -31,15 +31,6 @@ class Facts:
     marks: tuple[Mark, ...] = ()
 
 
-REGISTERED_KINDS = frozenset(
-    {
-        *("dataset", "snapshot", "labels", "feature", "run", "model", "evaluation"),
-        *("explanation", "approval", "deployment", "serving_configuration"),
-    }
-)
-"""Kinds that an event of their own makes known: to cite one that none did is a finding."""
-
-
 def facts_of(event: SealedEvent) -> Facts:
     """Read what an event says; one of :data:`EVENT_TYPES`."""
     return _READERS[event.event_type](_Reader(event), event.body)

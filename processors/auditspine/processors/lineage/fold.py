@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from struct import Struct
 from uuid import UUID
 
-from auditspine.processors.lineage.facts import EVENT_TYPES, REGISTERED_KINDS, Facts, facts_of
+from auditspine.processors.lineage.facts import EVENT_TYPES, Facts, facts_of
 from auditspine.processors.lineage.graph import (
     EDGES,
     MARKS,
@@ -30,7 +30,7 @@ from auditspine.processors.projection.findings import (
     finding_row,
 )
 from auditspine.processors.projection.port import Changes, Row, SealedEvent, State
-from auditspine.schemas.relations import Relation
+from auditspine.schemas.relations import REGISTERED_KINDS, Relation
 
 _CHUNK = 64  # successors in one value of the state
 _SEARCH = 10_000  # nodes that a search for a cycle visits; readers of the graph find the others

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from auditspine.schemas.relations import SENSITIVITIES, Relation
+from auditspine.schemas.relations import REGISTERED_KINDS, SENSITIVITIES, Relation
 
 
 class Direction(StrEnum):
@@ -60,6 +60,11 @@ class LineageNode:
     recorded_at: datetime
     occurred_at: datetime
     marks: Mapping[str, Standing] = field(default_factory=dict)
+
+    @property
+    def is_dangling(self) -> bool:
+        """Whether it is cited though an event of its own should have made it known."""
+        return not self.registered and self.kind in REGISTERED_KINDS | {"column"}
 
     @property
     def label(self) -> str:

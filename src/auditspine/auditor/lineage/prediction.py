@@ -186,14 +186,10 @@ def _remarks(
         )
     elif served[0][1] != f"sha256:{prediction.deployment[0]}":
         remarks.append("it cites another configuration of its deployment than the one that served")
-    missing = [node.label for node in graph.nodes.values() if _is_dangling(node)]
+    missing = [node.label for node in graph.nodes.values() if node.is_dangling]
     if missing:
         remarks.append(f"cited, but never registered: {', '.join(sorted(missing))}")
     return tuple(remarks)
-
-
-def _is_dangling(node: LineageNode) -> bool:
-    return not node.registered and node.kind not in ("code", "environment", "labeller", "column")
 
 
 def _cited(store: LineageStore, kind: str, ref: tuple[str, str, str]) -> LineageNode | None:

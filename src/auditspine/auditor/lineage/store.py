@@ -272,11 +272,8 @@ def _readings(reference: str) -> Iterator[tuple[str, dict[str, object]]]:
     """Give the ways to read a reference: names may hold colons and at signs themselves."""
     if reference.startswith("sha256:"):
         digits = reference.removeprefix("sha256:").lower()
-        yield (
-            "artifact_kind != 'column'"
-            " AND startsWith(lower(hex(artifact_digest)), {digits:String})",
-            {"digits": digits},
-        )
+        condition = "startsWith(lower(hex(artifact_digest)), {digits:String})"
+        yield condition + " AND artifact_kind != 'column'", {"digits": digits}
         return
     kind, colon, rest = reference.partition(":")
     for prefix, text in (({"kind": kind}, rest), ({}, reference)) if colon else (({}, reference),):
