@@ -31,6 +31,8 @@ VIEWS = (
     *("deployment_history", "model_versions"),
 )
 """What the migrations make; a reader's account is granted SELECT on both."""
+PARAMETERISED = frozenset({"lineage_upstream", "lineage_downstream", "release_diff"})
+"""The views that are read like functions, with parameters."""
 
 _HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations

@@ -94,9 +94,9 @@ class Store:
             lambda client: list(client.query(sql, parameters=dict(parameters or {})).result_rows)
         )
 
-    def command(self, sql: str) -> None:
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement; errors as in :meth:`query`."""
-        self._call(lambda client: client.command(sql))
+        self._call(lambda client: client.command(sql, parameters=dict(parameters or {})))
 
     def insert_rows(
         self,

@@ -16,6 +16,7 @@ from auditspine.cli.commands import (
     init,
     keys,
     publish,
+    rebuild,
     sink,
     sql,
     status,
@@ -63,6 +64,7 @@ app.command(rich_help_panel=_RUN)(init.init)
 app.add_typer(topics.app, name="topics", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(worker.worker)
 app.command(rich_help_panel=_RUN)(sink.sink)
+app.command(rich_help_panel=_RUN)(rebuild.rebuild)
 
 
 def main() -> NoReturn:

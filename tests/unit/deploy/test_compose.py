@@ -14,7 +14,7 @@ from auditspine.cli.settings import Settings
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = ("init", "ledger", "access", "sink")
+OURS = ("init", "ledger", "access", "lineage", "sink")
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
@@ -97,7 +97,7 @@ def test_data_is_on_declared_volumes_and_stores_are_waited_for() -> None:
     for name in ("kafka", "clickhouse"):
         assert "test" in SERVICES[name]["healthcheck"]
         assert SERVICES["init"]["depends_on"][name] == {"condition": "service_healthy"}
-    for name in ("ledger", "access", "sink"):
+    for name in ("ledger", "access", "lineage", "sink"):
         kind, *command = SERVICES[name]["healthcheck"]["test"]
         assert (kind, command[0]) == ("CMD", "auditspine")
         found = typer.main.get_command(app).get_command(None, command[1])

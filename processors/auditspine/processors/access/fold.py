@@ -14,7 +14,7 @@ from auditspine.processors.access.edges import (
     touch_of,
 )
 from auditspine.processors.projection.findings import FINDINGS, Finding, Source, finding_row
-from auditspine.processors.projection.port import Changes, Row, SealedEvent, State
+from auditspine.processors.projection.port import Changes, Row, SealedEvent, State, Table
 
 
 class AccessProjection:
@@ -24,6 +24,7 @@ class AccessProjection:
     logic_version = 1
     streams: tuple[str, ...] = ("access",)
     event_types = frozenset({"artifact.accessed"})
+    tables: tuple[Table, ...] = (EDGES, FINDINGS)
 
     def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
         """Apply events of one log, in order, to its state; give the changed rows."""

@@ -29,7 +29,7 @@ from auditspine.processors.projection.findings import (
     Source,
     finding_row,
 )
-from auditspine.processors.projection.port import Changes, Row, SealedEvent, State
+from auditspine.processors.projection.port import Changes, Row, SealedEvent, State, Table
 from auditspine.schemas.relations import REGISTERED_KINDS, Relation
 
 _CHUNK = 64  # successors in one value of the state
@@ -44,6 +44,7 @@ class LineageProjection:
     logic_version = 1
     streams: tuple[str, ...] = ("lifecycle",)
     event_types = EVENT_TYPES
+    tables: tuple[Table, ...] = (NODES, EDGES, MARKS, FINDINGS)
 
     def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
         """Apply events of one log, in order, to its state; give the changed rows."""

@@ -72,12 +72,14 @@ class Projection(Protocol):
             starts from an empty state, hence replays its logs.
         streams: Streams that it reads; each partition of each is folded for itself.
         event_types: Types that it wants.
+        tables: Tables that it writes.
     """
 
     name: str
     logic_version: int
     streams: tuple[str, ...]
     event_types: frozenset[str]
+    tables: tuple[Table, ...]
 
     def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
         """Apply events of one log, in order, to its state.

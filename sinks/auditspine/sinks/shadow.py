@@ -1,0 +1,163 @@
+"""Tables beside a projection's own, for rows that are computed anew: compare, then put right.
+
+Only rows that differ are replaced, so readers never see a table that is being built. Rows that
+the live projection wrote after the position of the rebuild are left alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from auditspine.sinks.projections import ProjectionWriter
+from auditspine.sinks.store import Store
+
+_PREFIX = "rebuild_"
+_LISTED = 5  # differing keys that are named
+_FOLDED = (
+    "arrayElementOrNull({sizes:Array(UInt64)}, indexOf({origins:Array(String)}, toString(origin)))"
+)
+"""SQL for how many entries of a row's log were folded; null when none."""
+_DIFFERENCES = """
+    SELECT {key}, countIf(side = 'live') AS live, countIf(side = 'rebuilt') AS rebuilt
+    FROM (
+        SELECT {key}, version, 'live' AS side, sipHash128(tuple(*)) AS content
+        FROM `{table}` FINAL WHERE {own}
+        UNION ALL
+        SELECT {key}, version, 'rebuilt' AS side, sipHash128(tuple(*)) AS content
+        FROM `{shadow}` FINAL
+    )
+    GROUP BY {key}
+    HAVING (live != 1 OR rebuilt != 1 OR uniqExact(content) > 1)
+        AND (live = 0 OR maxIf(version, side = 'live') < {size})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TableDifference:
+    """How a projection's table differs from its rebuild.
+
+    Attributes:
+        table: The table.
+        rows: Rows of the rebuild.
+        missing: Keys that the table lacks.
+        surplus: Keys that it should not have.
+        altered: Keys whose row is another.
+        examples: Some of them, as text.
+    """
+
+    table: str
+    rows: int
+    missing: int
+    surplus: int
+    altered: int
+    examples: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Keys that differ."""
+        return self.missing + self.surplus + self.altered
+
+
+class ShadowTables:
+    """A projection's rows, computed anew; a store for :func:`~.rebuild.rebuild`.
+
+    Args:
+        store: ClickHouse.
+        processor: Whose rows they are, where a table holds those of several.
+        tables: Names of the tables that it writes.
+    """
+
+    def __init__(self, store: Store, processor: str, tables: Sequence[str]) -> None:
+        self._store = store
+        self._processor = processor
+        self._tables = tuple(tables)
+        self._writer = ProjectionWriter(store)
+
+    def prepare(self) -> None:
+        """Make the tables, empty; what an interrupted rebuild left goes first."""
+        self.drop()
+        for table in self._tables:
+            self._store.command(f"CREATE TABLE `{_PREFIX}{table}` AS `{table}`")
+
+    def write(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Write rows beside the live ones; errors as in :meth:`ProjectionWriter.write`."""
+        self._writer.write(_PREFIX + table, columns, rows)
+
+    def drop(self) -> None:
+        """Remove the tables."""
+        for table in self._tables:
+            self._store.command(f"DROP TABLE IF EXISTS `{_PREFIX}{table}` SYNC")
+
+    def compare(self, sizes: Mapping[str, int]) -> list[TableDifference]:
+        """Compare every table, up to where each log was rebuilt.
+
+        Args:
+            sizes: Entries of each log that were folded, by origin.
+        """
+        return [self._compare(table, sizes) for table in self._tables]
+
+    def put_right(self, sizes: Mapping[str, int]) -> None:
+        """Replace the rows that differ; can be repeated after it was interrupted."""
+        for table in self._tables:
+            key = self._key(table)
+            differing = self._differences(table)
+            keys = f"SELECT {key} FROM ({differing})"  # noqa: S608
+            shadow = f"{_PREFIX}{table}"
+            self._store.command(
+                f"CREATE TABLE `{shadow}_keys` ENGINE = Memory AS {keys}", self._values(sizes)
+            )
+            try:
+                self._store.command(
+                    f"DELETE FROM `{table}` WHERE ({key}) IN (SELECT * FROM `{shadow}_keys`)"  # noqa: S608
+                    f" AND version < {_FOLDED}",
+                    self._values(sizes),
+                )
+                self._store.command(
+                    f"INSERT INTO `{table}` SELECT * FROM `{shadow}` FINAL"  # noqa: S608
+                    f" WHERE ({key}) IN (SELECT * FROM `{shadow}_keys`)"
+                )
+            finally:
+                self._store.command(f"DROP TABLE IF EXISTS `{shadow}_keys` SYNC")
+
+    def _compare(self, table: str, sizes: Mapping[str, int]) -> TableDifference:
+        differing, values = self._differences(table), self._values(sizes)
+        rows = self._store.query(
+            "SELECT countIf(live = 0), countIf(rebuilt = 0), countIf(live > 0 AND rebuilt > 0)"  # noqa: S608
+            f" FROM ({differing})",
+            values,
+        )
+        key = self._key(table)
+        examples = self._store.query(
+            f"SELECT toString(tuple({key})) FROM ({differing}) ORDER BY 1 LIMIT {_LISTED}",  # noqa: S608
+            values,
+        )
+        total = self._store.query(f"SELECT count() FROM `{_PREFIX}{table}` FINAL")  # noqa: S608
+        missing, surplus, altered = (int(count) for count in rows[0])
+        shown = tuple(str(row[0]) for row in examples)
+        return TableDifference(table, int(total[0][0]), missing, surplus, altered, shown)
+
+    def _differences(self, table: str) -> str:
+        own = "has({origins:Array(String)}, toString(origin))"
+        if self._has_column(table, "processor"):
+            own += " AND processor = {processor:String}"
+        shadow = _PREFIX + table
+        return _DIFFERENCES.format(
+            key=self._key(table), table=table, shadow=shadow, own=own, size=_FOLDED
+        )
+
+    def _values(self, sizes: Mapping[str, int]) -> dict[str, object]:
+        return {
+            "origins": list(sizes),
+            "sizes": list(sizes.values()),
+            "processor": self._processor,
+        }
+
+    def _key(self, table: str) -> str:
+        rows = self._store.query(
+            "SELECT sorting_key FROM system.tables"
+            " WHERE database = currentDatabase() AND name = {name:String}",
+            {"name": table},
+        )
+        return str(rows[0][0])
+
+    def _has_column(self, table: str, column: str) -> bool:
+        return any(row[0] == column for row in self._store.query(f"DESCRIBE TABLE `{table}`"))

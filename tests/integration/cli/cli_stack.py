@@ -1,0 +1,109 @@
+"""An embedded stack in a process of its own, and the commands on it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.waiting import await_true
+
+from auditspine.schemas.examples import example
+
+READY_S = 180
+COMMAND = [sys.executable, "-m", "auditspine.cli"]
+
+
+class Stack:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.data = root / "data"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Stack":
+        with (self.root / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "up", "--data-dir", str(self.data)],
+                stdout=log,
+                stderr=log,
+                cwd=self.root,
+            )
+        await_true(
+            lambda: self.process.poll() is not None or self.run("status")[0] == 0, "ready", READY_S
+        )
+        assert not self.ended(), (self.root / "up.log").read_text()
+        return self
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def run(self, *arguments: str, stdin: str = "", data_dir: bool = True, **environment: str):
+        """Run a command; give its exit code, stdout and stderr."""
+        where = ["--data-dir", str(self.data)] if data_dir else []
+        done = subprocess.run(
+            [*COMMAND, *arguments, *where],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=self.root,
+            timeout=120,
+            check=False,
+            env={**os.environ, **environment},
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    def open(self, *arguments: str) -> subprocess.Popen:
+        """Start a command that reads its input as it comes."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments, "--data-dir", str(self.data)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.root,
+            # As from a terminal: a shell that runs tests in the background ignores SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        )
+
+    def described(self) -> dict:
+        return json.loads((self.data / "run" / "up.json").read_text())
+
+    def endpoint(self, part: str) -> str:
+        return self.described()["endpoints"][part]
+
+    def part(self, name: str) -> dict:
+        return next(part for part in self.described()["parts"] if part["name"] == name)
+
+    def count(self, prediction: str) -> int:
+        """Count predictions in evidence by the beginning of their id; 0 while nobody answers."""
+        code, out, _ = self.run(
+            "sql",
+            "SELECT toInt32(count()) AS n FROM committed_evidence "
+            f"WHERE startsWith(JSONExtractString(body, 'prediction_id'), '{prediction}')",
+            "--json",
+        )
+        return json.loads(out)["n"] if code == 0 else 0
+
+    def left(self) -> list[str]:
+        """Name the processes that still use the data directory."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                except OSError:
+                    continue
+                if str(self.data) in line:
+                    found.append(line)
+        return found
+
+
+def event(event_type: str = "prediction.made", producer: str = "scorer", **body) -> str:
+    content = json.loads(example(event_type))
+    content["envelope"]["workload"]["name"] = producer
+    del content["envelope"]["event_id"]
+    del content["envelope"]["occurred_at"]  # now: the example's time grows old
+    content["body"] |= body
+    return json.dumps(content)
