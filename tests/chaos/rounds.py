@@ -113,7 +113,7 @@ def play(stack: Stack, seed: int, clients: dict, accesses: Counter) -> str:
             if how == "SIGSTOP":
                 stopped = pid, time.monotonic() + STOPPED_S
         (tenant, producer), client = choice.choice(list(clients.items()))
-        kind = choice.choice(("artifact.accessed", "prediction.made", "run.started"))
+        kind = choice.choice(("artifact.accessed", "prediction.made", "run.started", "model.registered"))
         name = f"snapshot-{choice.randrange(5)}"
         deliveries.append(client.publish(event(kind, tenant, producer, name)))
         if kind == "artifact.accessed" and not producer.startswith("stranger"):
