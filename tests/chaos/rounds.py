@@ -33,6 +33,7 @@ SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP")
 STOPPED_S = 12.0  # longer than every session timeout
 SETTLE_S = 180.0
 EVENTS = 400
+KINDS = ("artifact.accessed", "prediction.made", "run.started", "model.registered")
 TENANTS = ("north", "south")
 
 
@@ -113,7 +114,9 @@ def play(stack: Stack, seed: int, clients: dict, accesses: Counter) -> str:
             if how == "SIGSTOP":
                 stopped = pid, time.monotonic() + STOPPED_S
         (tenant, producer), client = choice.choice(list(clients.items()))
-        kind = choice.choice(("artifact.accessed", "prediction.made", "run.started", "model.registered"))
+        kind = choice.choice(
+            ("artifact.accessed", "prediction.made", "run.started", "model.registered")
+        )
         name = f"snapshot-{choice.randrange(5)}"
         deliveries.append(client.publish(event(kind, tenant, producer, name)))
         if kind == "artifact.accessed" and not producer.startswith("stranger"):
@@ -188,7 +191,9 @@ def _rebuild_differences(stack: Stack) -> list[str]:
         f"{name} {each.topic}/{each.partition}: {each.differing} of {each.keys} keys differ from "
         "a rebuild"
         for name, make in PROJECTIONS.items()
-        for each in rebuild(config, Parts(make(), Decoder(texts), None, keys, settings.state_path))
+        for each in rebuild(
+            config, Parts(make(settings), Decoder(texts), None, keys, settings.state_path)
+        )
         if not each.equal
     ]
 

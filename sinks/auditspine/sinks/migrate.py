@@ -21,6 +21,7 @@ TABLES = (
     *("entries", "evidence", "quarantine", "checkpoints", "claims", "commits"),
     *("access_edges", "findings", "schema_migrations"),
     *("lineage_nodes", "lineage_edges", "lineage_marks"),
+    *("access_grants", "access_verdicts", "access_reviews"),
 )
 VIEWS = (
     *("log_heads", "committed_entries", "committed_evidence", "committed_quarantine"),
@@ -29,9 +30,10 @@ VIEWS = (
     *("lineage", "lineage_upstream", "lineage_downstream", "lineage_standing", "release_diff"),
     *("models_on_deprecated_features", "deployments_on_flagged_sources"),
     *("deployment_history", "model_versions"),
+    *("grants_now", "grants_at", "used_against_granted"),
 )
 """What the migrations make; a reader's account is granted SELECT on both."""
-PARAMETERISED = frozenset({"lineage_upstream", "lineage_downstream", "release_diff"})
+PARAMETERISED = frozenset({"lineage_upstream", "lineage_downstream", "release_diff", "grants_at"})
 """The views that are read like functions, with parameters."""
 
 _HISTORY = """

@@ -9,11 +9,13 @@ from confluent_kafka import KafkaException
 from pydantic import ValidationError
 
 from auditspine.cli.commands import (
+    access,
     demo,
     diff,
     history,
     impact,
     init,
+    inventory,
     keys,
     publish,
     rebuild,
@@ -47,7 +49,7 @@ app = typer.Typer(
     `AUDITSPINE_BOOTSTRAP_SERVERS`.
     """,
 )
-_START, _USE, _ASK, _RUN = "Start here", "Use it", "Ask about lineage", "Run its parts"
+_START, _USE, _ASK, _RUN = "Start here", "Use it", "Ask about lineage and access", "Run its parts"
 app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(up.up)
 app.command(rich_help_panel=_START)(status.status)
@@ -60,6 +62,8 @@ app.command(rich_help_panel=_ASK)(trace.trace)
 app.command(rich_help_panel=_ASK)(impact.impact)
 app.command(rich_help_panel=_ASK)(history.history)
 app.command(rich_help_panel=_ASK)(diff.diff)
+app.command(rich_help_panel=_ASK)(inventory.inventory)
+app.add_typer(access.app, name="access", rich_help_panel=_ASK)
 app.command(rich_help_panel=_RUN)(init.init)
 app.add_typer(topics.app, name="topics", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(worker.worker)

@@ -17,6 +17,7 @@ from auditspine.cli.settings import Settings
 from auditspine.ledger.keyfile import read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.processors.access.fold import AccessProjection
+from auditspine.processors.access.policy import AccessPolicy
 from auditspine.processors.hosting import run_worker
 from auditspine.processors.ledger.app import make_ledger_app
 from auditspine.processors.ledger.config import LedgerConfig
@@ -28,11 +29,11 @@ from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder
 from auditspine.sinks.projections import ProjectionWriter
 
-PROJECTIONS: Mapping[str, Callable[[], Projection]] = {
-    "access": AccessProjection,
-    "lineage": LineageProjection,
+PROJECTIONS: Mapping[str, Callable[[Settings], Projection]] = {
+    "access": lambda settings: AccessProjection(_access_policy(settings)),
+    "lineage": lambda _: LineageProjection(),
 }
-"""Every projection by its name."""
+"""Every projection by its name, made as the settings say."""
 
 
 def run_processors(names: Sequence[str], settings: Settings, instance: str | None) -> None:
@@ -51,7 +52,7 @@ def run_processors(names: Sequence[str], settings: Settings, instance: str | Non
         [
             _ledger(settings, kafka, instance)
             if name == "ledger"
-            else _projection(PROJECTIONS[name](), settings, kafka, instance)
+            else _projection(PROJECTIONS[name](settings), settings, kafka, instance)
             for name in names
         ]
     )
@@ -78,6 +79,15 @@ def _ledger(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
             known_heads=heads,
         )
     )
+
+
+def _access_policy(settings: Settings) -> AccessPolicy:
+    if settings.access_policy is None:
+        return AccessPolicy()
+    try:
+        return AccessPolicy(settings.access_policy.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CliError(f"the access policy {settings.access_policy} cannot be read: {exc}") from exc
 
 
 def _projection(

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
         Path | None, Field(description="Where projections keep their state (DATA_DIR/state).")
     ] = None
 
+    access_policy: Annotated[
+        Path | None, Field(description="Cedar file of roles, instead of the shipped one.")
+    ] = None
+
     log_format: Annotated[
         Literal["text", "json"], Field(description="How workers write their log lines.")
     ] = "text"

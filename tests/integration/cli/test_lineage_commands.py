@@ -114,7 +114,7 @@ def test_lineage_is_drawn(stack) -> None:
         (("trace", "model:mortgage-rsk"), "did you mean model:mortgage-risk@3"),
         (("trace", "model:mortgage-risk"), "stands for 2 artifacts"),
         (("trace", "no-such-prediction"), "no prediction has the id no-such-prediction"),
-        (("trace", "p-1", "--tenant", "globex"), "tenant globex has no lineage here"),
+        (("trace", "p-1", "--tenant", "globex"), "tenant globex is not known here"),
         (("trace", "p-1", "--recorded", "yesterday"), "--recorded: expected a time"),
         (("trace", "p-1", "--json", "--dot"), "give one of --json, --dot"),
         (("trace", "p-1", "--html", "no/such/folder.html"), "cannot be written"),

@@ -70,7 +70,7 @@ def test_the_wheel_has_every_module_and_data_file(wheel: zipfile.ZipFile) -> Non
         cwd=ROOT,
         text=True,
     ).stdout.split()
-    roots = ("schemas/", "producers/", "processors/", "sinks/", "src/")
+    roots = ("schemas/", "producers/", "processors/", "sinks/", "policies/", "src/")
     wanted = {path.partition("/")[2] for path in tracked if path.startswith(roots) and "/" in path}
     wanted = {path for path in wanted if path.startswith("auditspine/")}
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}

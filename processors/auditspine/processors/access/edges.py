@@ -114,17 +114,24 @@ class Tally(NamedTuple):
 
 
 def touch_of(event: SealedEvent) -> Touch:
-    """Read the touch that an ``artifact.accessed`` event reports."""
+    """Read the touch that ``artifact.accessed`` or ``secret.read`` reports."""
     envelope, body = event.envelope, event.body
-    workload, actor, artifact = envelope["workload"], envelope["actor"], body["artifact"]
+    workload, actor = envelope["workload"], envelope["actor"]
+    if event.event_type == "secret.read":
+        name = f"{body['keeper']}:{body['secret']}"
+        artifact, operation = Artifact("secret", name, body["version"], bytes(32)), "read"
+    else:
+        ref = body["artifact"]
+        artifact = Artifact(ref["kind"], ref["name"], ref["version"], ref["digest"])
+        operation = body["operation"]
     return Touch(
         envelope["tenant"],
-        Artifact(artifact["kind"], artifact["name"], artifact["version"], artifact["digest"]),
+        artifact,
         workload["namespace"],
         workload["name"],
         actor["principal"],
         actor["origin"]["network"],
-        body["operation"],
+        operation,
         body.get("permitted", True),  # a schema without it reports what happened
     )
 

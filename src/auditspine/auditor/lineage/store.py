@@ -25,7 +25,12 @@ from auditspine.schemas.relations import Relation
 
 _AT_ONCE = 5_000  # ids in one query
 _MANY = 12  # candidates that an error names
-_TENANTS = "SELECT DISTINCT toString(tenant) AS name FROM lineage_nodes ORDER BY name"
+_TENANTS = """
+    SELECT DISTINCT toString(tenant) AS name FROM (
+        SELECT tenant FROM lineage_nodes UNION ALL SELECT tenant FROM access_verdicts
+        UNION ALL SELECT tenant FROM access_grants
+    ) ORDER BY name
+"""
 _COLUMNS = """
     toString(node_id) AS id, any(toString(artifact_kind)) AS kind, any(artifact_name) AS name,
     any(artifact_version) AS node_version, any(lower(hex(artifact_digest))) AS sha256,
@@ -100,11 +105,11 @@ def choose_tenant(client: Client, named: str | None) -> str:
     found = [str(row[0]) for row in query(client, _TENANTS, {})]
     if named is None and len(found) == 1:
         return found[0]
-    known = f"; tenants with lineage: {', '.join(found)}" if found else "; no tenant has any yet"
+    known = f"; known here: {', '.join(found)}" if found else "; no event of any is folded yet"
     if named is None:
         raise UnknownTenantError(f"name the tenant with --tenant{known}")
     if named not in found:
-        raise UnknownTenantError(f"tenant {named} has no lineage here{known}")
+        raise UnknownTenantError(f"tenant {named} is not known here{known}")
     return named
 
 

@@ -53,7 +53,7 @@ def rebuild(
     settings = load_settings(
         data_dir=data_dir, bootstrap_servers=bootstrap_servers, clickhouse_url=clickhouse_url
     )
-    made = PROJECTIONS[projection]()
+    made = PROJECTIONS[projection](settings)
     kafka = {**kafka_properties(settings), "log_level": "0"}
     texts = {**schema_texts(), **read_control(kafka, settings.topics).schemas}
     keys = tuple(known.public_key for known in read_trust(settings.trust_path).log_keys)

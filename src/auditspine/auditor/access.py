@@ -1,0 +1,208 @@
+"""Who may do what and who did: grants held against their use, and what an inventory lacks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from auditspine.auditor.lineage.store import query
+from auditspine.schemas.relations import SENSITIVITIES
+
+_GRANTS = """
+    SELECT principal, grant_id, toString(role), toString(standing), granted_sensitivity,
+        granted_environments, uses, last_used_at, idle_days, used_operations, used_kinds,
+        used_environments, used_sensitivity
+    FROM used_against_granted WHERE tenant = {tenant:String}
+    ORDER BY principal, role, grant_id
+"""
+_GRANTS_AT = """
+    SELECT principal, grant_id, toString(role), toString(max_sensitivity), environments,
+        granted_by, granted_at
+    FROM grants_at(at = fromUnixTimestamp64Milli({at:Int64})) WHERE tenant = {tenant:String}
+    ORDER BY principal, role, grant_id
+"""
+_IDENTITIES = """
+    SELECT actor_principal, any(toString(actor_kind)),
+        groupUniqArray(concat(workload_namespace, '/', workload_name)), count(),
+        max(appended_at)
+    FROM committed_evidence WHERE tenant = {tenant:String} AND event_type != 'prediction.made'
+    GROUP BY actor_principal ORDER BY actor_principal
+"""
+_NODES = """
+    SELECT n.kind, n.name, n.node_version, n.sha256, n.known, s.marks, e.before, e.after
+    FROM (
+        SELECT node_id, any(toString(artifact_kind)) AS kind, any(artifact_name) AS name,
+            any(artifact_version) AS node_version, any(lower(hex(artifact_digest))) AS sha256,
+            max(registered) AS known
+        FROM lineage_nodes WHERE tenant = {tenant:String} AND artifact_kind IN {kinds:Array(String)}
+        GROUP BY node_id
+    ) AS n
+    LEFT JOIN (
+        SELECT node_id, mapFromArrays(groupArray(toString(mark)), groupArray(value)) AS marks
+        FROM lineage_standing WHERE tenant = {tenant:String} GROUP BY node_id
+    ) AS s ON s.node_id = n.node_id
+    LEFT JOIN (
+        SELECT id, groupUniqArrayIf(concat(relation, ' ', kind), side = 'before') AS before,
+            groupUniqArrayIf(concat(relation, ' ', kind), side = 'after') AS after
+        FROM (
+            SELECT target_id AS id, toString(relation) AS relation, source_kind AS kind,
+                'before' AS side
+            FROM lineage WHERE tenant = {tenant:String}
+            UNION ALL
+            SELECT source_id, toString(relation), target_kind, 'after'
+            FROM lineage WHERE tenant = {tenant:String}
+        ) GROUP BY id
+    ) AS e ON e.id = n.node_id
+    ORDER BY n.kind, n.name, n.node_version
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGrant:
+    """A grant and what of it was used.
+
+    Attributes:
+        principal: Who has it.
+        grant_id: Its identifier.
+        role: The role.
+        standing: ``active``, ``expired`` or ``revoked``.
+        sensitivity: The highest that it reaches.
+        environments: Those that it reaches; empty for all.
+        uses: How often it was used.
+        last_used_at: When last; None when never.
+        idle_days: Since its last use, or since it was given.
+        used_operations: What was done with it.
+        used_kinds: On which kinds of artifacts.
+        used_environments: Where.
+        used_sensitivity: The highest that it was used on; empty when never.
+    """
+
+    principal: str
+    grant_id: str
+    role: str
+    standing: str
+    sensitivity: str
+    environments: list[str]
+    uses: int
+    last_used_at: datetime | None
+    idle_days: int
+    used_operations: list[str]
+    used_kinds: list[str]
+    used_environments: list[str]
+    used_sensitivity: str
+
+    def assessment(self, unused_days: int) -> str:
+        """Say what a reviewer should know: ``unused``, ``excessive: …`` or ``used``."""
+        if not self.uses:
+            return "unused" if self.idle_days >= unused_days else "not used yet"
+        if self.idle_days >= unused_days:
+            return f"unused for {self.idle_days} days"
+        return "; ".join(self._excess()) or "used"
+
+    def _excess(self) -> Iterator[str]:
+        if self.used_sensitivity in SENSITIVITIES and SENSITIVITIES.index(
+            self.used_sensitivity
+        ) < SENSITIVITIES.index(self.sensitivity):
+            yield f"excessive: reaches {self.sensitivity}, used up to {self.used_sensitivity}"
+        unused = sorted(set(self.environments) - set(self.used_environments))
+        if unused:
+            yield f"excessive: not used in {', '.join(unused)}"
+        if not self.environments:
+            yield f"excessive: every environment, used in {', '.join(self.used_environments)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One thing of an inventory, and what is missing about it.
+
+    Attributes:
+        kind: ``identity`` or the kind of an artifact.
+        name: Its name.
+        version: Its version; may be empty.
+        about: What is known, by name.
+        missing: What is not, in words.
+    """
+
+    kind: str
+    name: str
+    version: str
+    about: dict[str, str]
+    missing: tuple[str, ...]
+
+
+def held_grants(client: Client, tenant: str) -> list[HeldGrant]:
+    """Give every grant of a tenant, held against its use.
+
+    Raises:
+        SourceError: ClickHouse refuses or is away.
+    """
+    return [HeldGrant(*row) for row in query(client, _GRANTS, {"tenant": tenant})]
+
+
+def grants_at(client: Client, tenant: str, at: datetime) -> list[dict[str, Any]]:
+    """Give who could do what at a time of the ledger; errors as above."""
+    names = ("principal", "grant_id", "role", "max_sensitivity", "environments", "granted_by")
+    rows = query(client, _GRANTS_AT, {"tenant": tenant, "at": int(at.timestamp() * 1000)})
+    return [dict(zip((*names, "granted_at"), row, strict=True)) for row in rows]
+
+
+def inventory(client: Client, tenant: str) -> list[Listed]:
+    """List identities, datasets, models and deployments, and what is missing about each.
+
+    Raises:
+        SourceError: ClickHouse refuses or is away.
+    """
+    granted = {grant.principal for grant in held_grants(client, tenant)}
+    found = []
+    for principal, kind, workloads, events, last in query(client, _IDENTITIES, {"tenant": tenant}):
+        about = {
+            "is": kind,
+            "through": ", ".join(sorted(each.strip("/") for each in workloads)),
+            "events": str(events),
+            "last seen": f"{last:%Y-%m-%d}",
+        }
+        missing = () if principal in granted else ("no role was granted",)
+        found.append(Listed("identity", principal, "", about, missing))
+    kinds = ["dataset", "snapshot", "model", "deployment"]
+    rows = query(client, _NODES, {"tenant": tenant, "kinds": kinds})
+    return found + [_listed(row) for row in rows]
+
+
+def _listed(row: Sequence[Any]) -> Listed:
+    kind, name, version, sha256, known, marks, before, after = row
+    shown = ("sensitivity", "owner", "business_unit", "regulatory_domains", "state", "flagged")
+    about = {"sha256": sha256[:12]} | {m: marks[m] for m in (*shown, "retired") if m in marks}
+    missing = [] if known else ["no event registered it"]
+    missing += [text for text, lacks in _NEEDED.get(kind, ()) if lacks(marks, before, after)]
+    return Listed(kind, name, version, about, tuple(missing))
+
+
+_Lacks = Any  # (marks, before, after) -> bool
+_NEEDED: dict[str, tuple[tuple[str, _Lacks], ...]] = {
+    "dataset": (
+        ("no owner", lambda marks, _before, _after: "owner" not in marks),
+        ("not classified", lambda marks, _before, _after: "sensitivity" not in marks),
+    ),
+    "snapshot": (
+        ("of no dataset", lambda _m, before, _a: "snapshot_of dataset" not in before),
+        ("not classified", lambda marks, _before, _after: "sensitivity" not in marks),
+    ),
+    "model": (
+        ("no owner", lambda marks, _before, _after: "owner" not in marks),
+        ("no training data", lambda _m, before, _a: "trained_on snapshot" not in before),
+        ("no run", lambda _m, before, _a: "generated run" not in before),
+        ("no validation", lambda _m, _b, after: "evaluated evaluation" not in after),
+        ("no explanation", lambda _m, _b, after: "explained explanation" not in after),
+        ("no approval", lambda _m, _b, after: "approved approval" not in after),
+    ),
+    "deployment": (
+        ("no model", lambda _m, before, _a: "served model" not in before),
+        ("no approval", lambda _m, before, _a: "allowed approval" not in before),
+        (
+            "no serving configuration",
+            lambda _m, before, _a: "configured serving_configuration" not in before,
+        ),
+    ),
+}
