@@ -20,6 +20,9 @@ def test_the_demo_verifies_and_names_the_altered_row(tmp_path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     told = done.stdout
     assert "6 in quarantine" in told
+    assert re.search(r"taken from dataset hmda-boston 1996  [0-9a-f]{12}", told)
+    assert re.search(r"access_without_grant +critical +piet.vos@harbor.example +snapshot", told)
+    assert re.search(r"external.audit@harbor.example +auditor +restricted +not used yet", told)
     assert "VERIFIED  " in told
     assert re.search(r"DEFECTS  .* 1 defect$", told, re.MULTILINE)
     named = re.search(r"altered raw  (\S+) position (\d+)  evidence.value", told)

@@ -29,6 +29,8 @@ _MAY_SAY = {
     ),
     "validator": ("validation.reported", "artifact.accessed", "producer.heartbeat"),
     "release-desk": ("approval.decided", "deployment.changed", "producer.heartbeat"),
+    "access-desk": ("role.granted", "role.revoked", "producer.heartbeat"),
+    "notebook": ("artifact.accessed", "producer.heartbeat"),
     "scorer": ("prediction.made", "outcome.observed", "artifact.accessed", "producer.heartbeat"),
 }
 _SEAL_S = 60.0

@@ -73,7 +73,10 @@ from auditspine.schemas.models import (
     ValidationReportedBody,
 )
 
-WORKLOADS = ("data-platform", "trainer", "validator", "release-desk", "scorer")
+WORKLOADS = (
+    *("data-platform", "trainer", "validator", "release-desk", "scorer"),
+    *("access-desk", "notebook"),
+)
 MODEL = "mortgage-denial"
 LEAST_IMPACT = 0.8  # the four-fifths rule, 29 CFR 1607.4(D)
 TARGET_IMPACT = 0.85
@@ -114,7 +117,7 @@ class Lender:
     def register_data(self, raw: bytes, splits: dict[str, Split]) -> None:
         """Register the data set, its snapshots, labels and features."""
         dataset = _ref("dataset", "hmda-boston", "1996", raw)
-        self._say(
+        self.say(
             "data-platform",
             DatasetRegistered,
             DatasetRegisteredBody(
@@ -131,7 +134,7 @@ class Lender:
             self._snapshot(dataset, split)
         labels, rows = self.labels(splits["train"]), splits["train"].rows
         denied = sum(row.denied for row in rows)
-        self._say(
+        self.say(
             "data-platform",
             LabelsApplied,
             LabelsAppliedBody(
@@ -174,7 +177,7 @@ class Lender:
         report = repr((measured, checks)).encode()
         evaluation = _ref("evaluation", f"{MODEL}-{number}", number, report)
         passed = all(check.passed for check in checks)
-        self._say(
+        self.say(
             "validator",
             ValidationReported,
             ValidationReportedBody(
@@ -193,7 +196,7 @@ class Lender:
     def decide(self, found: Validated) -> bool:
         """Approve or reject a version as its validation says; deploy it when approved."""
         number = found.ref.version
-        approval = self._say(
+        approval = self.say(
             "release-desk",
             ApprovalDecided,
             ApprovalDecidedBody(
@@ -216,7 +219,7 @@ class Lender:
         )
         if found.passed:
             self.deployment = _ref("deployment", f"{MODEL}-api", number, found.ref.digest)
-            self._say(
+            self.say(
                 "release-desk",
                 DeploymentChanged,
                 DeploymentChangedBody(
@@ -241,7 +244,7 @@ class Lender:
             score = model.score(row)
             latency_ms = (time.perf_counter() - began) * 1000
             name = f"{self.run}-{row.number}"
-            self._say(
+            self.say(
                 "scorer",
                 PredictionMade,
                 PredictionMadeBody(
@@ -261,7 +264,7 @@ class Lender:
             )
             self.predictions.append(name)
         for name, row in zip(self.predictions, rows, strict=True):
-            self._say(
+            self.say(
                 "scorer",
                 OutcomeObserved,
                 OutcomeObservedBody(
@@ -276,7 +279,7 @@ class Lender:
 
     def touch(self, workload: str, artifact: ArtifactRef, purpose: str, size: int) -> None:
         """Report that a workload read an artifact."""
-        self._say(
+        self.say(
             workload,
             ArtifactAccessed,
             ArtifactAccessedBody(
@@ -284,6 +287,10 @@ class Lender:
             ),
             purpose,
         )
+
+    def principal(self, workload: str) -> str:
+        """Give whom a workload's events name as the actor."""
+        return self.clients[workload].envelope("request", "name").actor.principal
 
     def snapshot(self, split: Split) -> ArtifactRef:
         """Give the reference of a split."""
@@ -310,7 +317,7 @@ class Lender:
             )
             for name in (*FEATURES, PROTECTED, LABEL)
         )
-        self._say(
+        self.say(
             "data-platform",
             DatasetSnapshotted,
             DatasetSnapshottedBody(
@@ -327,7 +334,7 @@ class Lender:
 
     def _define(self, name: str, split: Split) -> None:
         definition = f"column {name}" if name in NUMERIC else f"1 where {name} is yes, else 0"
-        self._say(
+        self.say(
             "data-platform",
             FeatureDefined,
             FeatureDefinedBody(
@@ -354,7 +361,7 @@ class Lender:
         correlation = Correlation(run_id=run_id)
         reason = "first version" if before is None else "the four-fifths rule was not met"
         self.touch("trainer", inputs[0], "training", len(split.content))
-        self._say(
+        self.say(
             "trainer",
             RunStarted,
             RunStartedBody(
@@ -376,7 +383,7 @@ class Lender:
         began = time.perf_counter()
         model = make(split.rows)
         took = time.perf_counter() - began
-        self._say(
+        self.say(
             "trainer",
             RunCompleted,
             RunCompletedBody(
@@ -389,7 +396,7 @@ class Lender:
             reason,
             correlation=correlation,
         )
-        self._say(
+        self.say(
             "trainer",
             ModelRegistered,
             ModelRegisteredBody(
@@ -411,9 +418,10 @@ class Lender:
         )
         return model
 
-    def _say(
+    def say(
         self, workload: str, kind: type[Event], body: object, reason: str, **fields: Any
     ) -> Event:
+        """Publish an event of a workload; give it."""
         client = self.clients[workload]
         event = kind.model_validate(
             {"envelope": client.envelope("request", reason, **fields), "body": body}

@@ -12,6 +12,10 @@ from clickhouse_connect.driver.client import Client
 from rich.markup import escape
 from rich.status import Status
 
+from auditspine.auditor.access import held_grants
+from auditspine.auditor.lineage.graph import effective_tags
+from auditspine.auditor.lineage.prediction import find_predictions, origin_of
+from auditspine.auditor.lineage.store import LineageStore
 from auditspine.auditor.options import Options
 from auditspine.auditor.questions import QUESTIONS
 from auditspine.auditor.report import Outcome, Report
@@ -28,9 +32,11 @@ from auditspine.cli.demo.credit_model import PASSES, disparate_impact
 from auditspine.cli.demo.deployment import TENANTS, Keys, clients, make_client, register
 from auditspine.cli.demo.lender import LEAST_IMPACT, Lender, Validated
 from auditspine.cli.demo.misuse import misuse
+from auditspine.cli.demo.people import grant_roles, read_without_leave
 from auditspine.cli.demo.tamper import altered
 from auditspine.cli.errors import CliError
 from auditspine.cli.flow import measure
+from auditspine.cli.lineage_view import tree_of
 from auditspine.cli.settings import Settings, load_settings
 from auditspine.cli.stack import supervised
 from auditspine.cli.verdict_screen import print_report
@@ -40,6 +46,37 @@ from auditspine.embedded.stack import find_running
 
 _LANDED_S = 120.0
 _POLL_S = 0.25
+_UNUSED_DAYS = 90
+_BEHIND = """
+    SELECT
+        (
+            SELECT count() FROM (
+                SELECT tenant, max(position) AS last FROM committed_evidence
+                WHERE has({tenants:Array(String)}, tenant)
+                    AND event_type IN ('model.registered', 'approval.decided', 'deployment.changed')
+                GROUP BY tenant
+            ) AS e LEFT JOIN (
+                SELECT tenant, max(version) AS folded FROM lineage_marks GROUP BY tenant
+            ) AS l ON l.tenant = e.tenant WHERE e.last > l.folded
+        ) + (
+            SELECT count() FROM (
+                SELECT tenant, count() AS accesses FROM committed_evidence
+                WHERE has({tenants:Array(String)}, tenant) AND event_type = 'artifact.accessed'
+                GROUP BY tenant
+            ) AS e LEFT JOIN (
+                SELECT tenant, count() AS judged FROM access_verdicts FINAL GROUP BY tenant
+            ) AS v ON v.tenant = e.tenant WHERE e.accesses > v.judged
+        )
+"""
+_AGAINST = """
+    SELECT DISTINCT kind, severity, subject, artifact_kind, artifact_name, detail
+    FROM findings FINAL WHERE tenant = {tenant:String} AND kind = 'access_without_grant'
+"""
+_REACHED = """
+    SELECT DISTINCT subject, artifact_kind, artifact_name, severity
+    FROM findings FINAL WHERE tenant = {tenant:String} AND kind IN ('first_access', 'new_reach')
+    ORDER BY subject, artifact_name
+"""
 
 
 def tell(data_dir: Path | None) -> None:
@@ -51,13 +88,19 @@ def tell(data_dir: Path | None) -> None:
         lenders = _live(settings, keys)
         _misbehave(settings, keys)
         _land(settings)
+        _project(settings, lenders)
         _ask(settings, lenders)
+        _trace(settings, lenders)
+        _review(settings, lenders)
         _verify(settings)
-        _tamper(settings, next(each.tenant for each in lenders if each.deployment is not None))
+        served = next(each for each in lenders if each.deployment is not None)
+        _tamper(settings, served.tenant)
     stdout.print(f"\n[good]Done[/] in {time.monotonic() - began:.0f} s. Go on with:")
     where = "" if data_dir is None else f" --data-dir {data_dir}"
     for command, why in (
         (f"auditspine up{where}", "keep the stack running; then, in another terminal:"),
+        (f"auditspine trace{where} --tenant {served.tenant} {served.predictions[0]}", "lineage"),
+        (f"auditspine access review{where} --tenant {served.tenant}", "who holds what"),
         (f"auditspine sql{where} --questions", "what auditors ask"),
         (
             f"auditspine sql{where} --ask quarantine",
@@ -76,7 +119,7 @@ def _stack(settings: Settings) -> Iterator[None]:
         _step("Using the stack that runs")
         yield
         return
-    _step("Starting Kafka, ClickHouse, two ledger workers, the access worker and the sink")
+    _step("Starting Kafka, ClickHouse, two ledger workers, two projections and the sink")
     began = time.monotonic()
     with ExitStack() as stack:
         with stdout.status("starting"):
@@ -111,7 +154,9 @@ def _live(settings: Settings, keys: Keys) -> list[Lender]:
         run = f"{tenant}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
         with clients(settings, keys, tenant) as own, stdout.status(f"{tenant}: training") as status:
             lender = Lender(tenant, own, run)
+            grant_roles(lender)
             lender.register_data(raw, splits)
+            reader = read_without_leave(lender, splits["train"])
             first = lender.train_first(splits, partial(_show_pass, status, tenant))
             found = lender.validate(first, "1", splits)
             approved = lender.decide(found)
@@ -132,6 +177,7 @@ def _live(settings: Settings, keys: Keys) -> list[Lender]:
             f"{tenant}: {len(lender.deliveries)} signed events"
             f"{served if lender.predictions else ''}"
         )
+        stdout.print(f"  {reader} reads the training data; nobody gave them a role", style="dim")
         lenders.append(lender)
     return lenders
 
@@ -185,6 +231,60 @@ def _land(settings: Settings) -> None:
             time.sleep(_POLL_S)
     quarantined = sum(flow.quarantined or 0 for flow in flows)
     _done(f"{published:,} events published, sealed and landed; {quarantined} in quarantine")
+
+
+def _project(settings: Settings, lenders: list[Lender]) -> None:
+    """Wait until the projections have folded what the lenders did."""
+    client = clickhouse_client(settings, reader=True)
+    deadline = time.monotonic() + _LANDED_S
+    tenants = [lender.tenant for lender in lenders]
+    try:
+        with stdout.status("waiting for the lineage and access workers"):
+            while client.query(_BEHIND, parameters={"tenants": tenants}).result_rows[0][0]:
+                if time.monotonic() > deadline:
+                    raise CliError(
+                        f"the projections are behind after {_LANDED_S:.0f} s: see the workers' "
+                        f"logs in {settings.data_dir / 'logs'}"
+                    )
+                time.sleep(_POLL_S)
+    finally:
+        client.close()
+    _done("lineage and access are folded")
+
+
+def _trace(settings: Settings, lenders: list[Lender]) -> None:
+    lender = next(each for each in lenders if each.deployment is not None)
+    _step("One prediction, traced to its exact data")
+    client = clickhouse_client(settings, reader=True)
+    try:
+        store = LineageStore(client, lender.tenant)
+        [prediction] = find_predictions(client, lender.tenant, lender.predictions[0])
+        origin = origin_of(store, prediction)
+    finally:
+        client.close()
+    title = f"prediction {prediction.prediction_id}: {prediction.decision}"
+    stdout.print(tree_of(origin.graph, title, effective_tags(origin.graph)))
+    if not origin.graph.of_kind("dataset"):
+        raise CliError("the prediction does not lead to a dataset")
+    for remark in origin.remarks:
+        stdout.print(f"  [warn]![/] {escape(remark)}", soft_wrap=True)
+
+
+def _review(settings: Settings, lenders: list[Lender]) -> None:
+    _step("Who read without leave, and who holds what they do not use")
+    client = clickhouse_client(settings, reader=True)
+    try:
+        for title, sql in (
+            ("Which accesses stand against the grants?", _AGAINST),
+            ("What reached an artifact for the first time?", _REACHED),
+        ):
+            _show(client, title, sql, {"tenant": lenders[0].tenant})
+        held = [grant for grant in held_grants(client, lenders[0].tenant) if grant.uses == 0]
+        rows = [[g.principal, g.role, g.sensitivity, g.assessment(_UNUSED_DAYS)] for g in held]
+        stdout.print("\n  [bold]What the next review should look at[/]")
+        stdout.print(table_of(["principal", "role", "reaches", "assessment"], rows))
+    finally:
+        client.close()
 
 
 def _ask(settings: Settings, lenders: list[Lender]) -> None:
