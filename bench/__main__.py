@@ -19,7 +19,7 @@ from rich.table import Table
 
 from auditspine.schemas.codec import encode
 from bench import latency as latency_
-from bench import ledger, machine, publish, sink, verification
+from bench import ledger, machine, projections, publish, sink, verification
 from bench.backbone import Backbone, backbone, predictions
 
 console = Console(width=100)
@@ -71,6 +71,13 @@ def _run(made: Backbone, options: argparse.Namespace, size: int) -> dict[str, di
     _ratio("sink : consume, decode, insert rows", rates["sink"], rates["plain"], 3)
     rates = found["verify"] = verification.measure(made)
     _show("Verify, entries/s", rates)
+    found["projections"] = projections.measure(made, options.events // 4)
+    _show("Projections, from sealed topic to ClickHouse", found["projections"])
+    for name in ("lineage", "access"):
+        rate = found["projections"][f"{name}, events/s"]
+        _ratio(f"{name} : Faust agent with a table", rate, found["ledger"]["agent"], None)
+    found["questions"] = projections.latency(made)
+    _show("Questions about lineage, ms (median)", found["questions"])
     limits = list(found["limits"].values())
     ceiling = 1 / (2 / limits[1] + 1 / limits[0])
     _ratio("chain and Merkle : SHA-256 alone", rates["core: chain and Merkle"], ceiling, None)

@@ -213,6 +213,26 @@ def test_a_snapshot_is_as_sensitive_as_its_most_sensitive_column() -> None:
     }
 
 
+def said_by(principal: str, event_type: str, number: int) -> bytes:
+    content = json.loads(example(event_type))
+    content["envelope"]["event_id"] = f"019ab5c2-8e00-7000-8000-{number:012x}"
+    content["envelope"]["actor"] = {"principal": principal, "kind": "person"}
+    return encode(parse_json(json.dumps(content)))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("maker", ["run.started", "model.registered"])
+def test_who_made_a_model_may_not_approve_it(order, maker) -> None:
+    made = ("run.started", "model.registered", "approval.decided")
+    by = {"run.started": "tom", "model.registered": "ann", "approval.decided": "eve"}
+    by[maker] = "eve"
+    values = [said_by(by[event_type], event_type, n) for n, event_type in enumerate(made)]
+    graph = Graph().fold([sealed(n, values[at]) for n, at in enumerate(order)])
+    found = [row for row in graph.rows[FINDINGS].values() if row["kind"] == "separation_of_duties"]
+    assert [row["severity"] for row in found] == ["critical"]
+    assert "eve" in found[0]["detail"]
+
+
 def test_tenants_never_share_a_node() -> None:
     ids: list[UUID] = []
     for tenant in ("acme", "globex"):

@@ -6,7 +6,7 @@ was not known yet. Each log is folded for itself; a tenant's lifecycle is in one
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
 from uuid import UUID
 
@@ -90,6 +90,7 @@ class _Step:
             for edge in facts.edges
             if self._link(event, edge, (ids[edge.source], ids[edge.target]), seen)
         )
+        found.extend(self._duties(event, facts, ids))
         for mark in facts.marks:
             key = (ids[mark.node], mark.name, event.envelope["event_id"])
             self.marks[key] = mark_row(event, ids[mark.node], mark)
@@ -110,6 +111,44 @@ class _Step:
             self._state.put(key, value)
             self.nodes[node_id] = node_row(event, node, node_id, merged, made)
         return first is None, made is not None
+
+    def _duties(
+        self, event: SealedEvent, facts: Facts, ids: Mapping[Node, UUID]
+    ) -> Iterator[Finding]:
+        """Tell when who made a model also approved it, whichever of them is said first."""
+        actor: str = event.envelope["actor"]["principal"]
+        concerned: list[tuple[Node, bytes]] = []
+        if event.event_type == "run.started":
+            run = ids[facts.registered[0]].bytes
+            self._people(b"m", run, {actor})
+            for successor in self._successors(run):
+                self._people(b"m", successor, {actor})
+                concerned.append((facts.registered[0], successor))
+        elif event.event_type == "model.registered":
+            model = facts.registered[0]
+            runs = [each.source for each in facts.edges if each.relation is Relation.GENERATED]
+            makers = {actor}.union(*(self._people(b"m", ids[run].bytes) for run in runs))
+            self._people(b"m", ids[model].bytes, makers)
+            concerned.append((model, ids[model].bytes))
+        elif event.event_type == "approval.decided" and event.body["decision"] in _APPROVING:
+            [subject] = [e.source for e in facts.edges if e.relation is Relation.APPROVED]
+            self._people(b"a", ids[subject].bytes, {actor})
+            concerned.append((subject, ids[subject].bytes))
+        for node, node_id in concerned:
+            both = self._people(b"m", node_id) & self._people(b"a", node_id)
+            for principal in sorted(both - self._people(b"k", node_id)):
+                what = f"was made and approved by the same person, {principal}"
+                yield _finding(event, node, "separation_of_duties", "critical", what)
+            self._people(b"k", node_id, both)
+
+    def _people(self, kind: bytes, node_id: bytes, more: Iterable[str] = ()) -> set[str]:
+        """Give the people that are noted about a node, after adding some."""
+        stored = self._state.get(kind + node_id)
+        known: set[str] = set() if stored is None else set(json.loads(stored))
+        people = known.union(more)
+        if people != known:
+            self._state.put(kind + node_id, json.dumps(sorted(people)).encode())
+        return people
 
     def _has_other_digest(self, node: Node) -> bool:
         """Note a new node's digest; tell whether its name stood for another one."""
@@ -165,6 +204,7 @@ class _Step:
         return False
 
 
+_APPROVING = ("approved", "approved_with_conditions")
 _CONFLICT = "has another digest than one of that name and version that is known already"
 _UNKNOWN = "is cited before anything registered it"
 _CYCLE = "comes of itself: what is said to be made of it, it is said to be made of"
