@@ -152,7 +152,11 @@ def lifecycle() -> list[bytes]:
             licence="l",
             owner="data-office",
         )
-    columns = [column("income"), column("age", "restricted", protected_attribute=True)]
+    columns = [
+        column("income"),
+        column("age", "restricted", protected_attribute=True),
+        column("default"),
+    ]
     story.say("dataset.snapshotted", snapshot=LOANS_2025, dataset=LOANS, rows=1000, columns=columns)
     story.say(
         "dataset.snapshotted",
