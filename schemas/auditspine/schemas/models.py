@@ -1198,7 +1198,8 @@ class RunStartedBody(Body, frozen=True):
         code: The code that runs.
         environment: The environment it runs in: lock file or image.
         inputs: Everything that it reads: snapshots, labels, models.
-        features: Features that it computes.
+        features: Features that it reads or computes for its own use; those that it makes for others
+            are outputs.
         params: Its settings.
         seed: Seed of its randomness; null when it has none or it is not fixed.
     """

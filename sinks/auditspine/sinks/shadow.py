@@ -76,16 +76,17 @@ class ShadowTables:
         """Make the tables, empty; what an interrupted rebuild left goes first."""
         self.drop()
         for table in self._tables:
-            self._store.command(f"CREATE TABLE `{_PREFIX}{table}` AS `{table}`")
+            self._store.command(f"CREATE TABLE `{self._shadow(table)}` AS `{table}`")
 
     def write(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Write rows beside the live ones; errors as in :meth:`ProjectionWriter.write`."""
-        self._writer.write(_PREFIX + table, columns, rows)
+        self._writer.write(self._shadow(table), columns, rows)
 
     def drop(self) -> None:
         """Remove the tables."""
         for table in self._tables:
-            self._store.command(f"DROP TABLE IF EXISTS `{_PREFIX}{table}` SYNC")
+            for name in (self._shadow(table), f"{self._shadow(table)}_keys"):
+                self._store.command(f"DROP TABLE IF EXISTS `{name}` SYNC")
 
     def compare(self, sizes: Mapping[str, int]) -> list[TableDifference]:
         """Compare every table, up to where each log was rebuilt.
@@ -95,13 +96,33 @@ class ShadowTables:
         """
         return [self._compare(table, sizes) for table in self._tables]
 
+    def beyond(self, ends: Mapping[str, int]) -> dict[str, int]:
+        """Count rows that name a position at or after the end of their log, or no known log.
+
+        Args:
+            ends: Entries of each log, by origin.
+
+        Returns:
+            How many there are in each table that has any.
+        """
+        found = {}
+        for table in self._tables:
+            sql = (
+                f"SELECT count() FROM `{table}` FINAL WHERE {self._own(table, every=True)}"  # noqa: S608
+                f" AND version >= ifNull({_FOLDED}, 0)"
+            )
+            count = int(self._store.query(sql, self._values(ends))[0][0])
+            if count:
+                found[table] = count
+        return found
+
     def put_right(self, sizes: Mapping[str, int]) -> None:
         """Replace the rows that differ; can be repeated after it was interrupted."""
         for table in self._tables:
             key = self._key(table)
             differing = self._differences(table)
             keys = f"SELECT {key} FROM ({differing})"  # noqa: S608
-            shadow = f"{_PREFIX}{table}"
+            shadow = self._shadow(table)
             self._store.command(
                 f"CREATE TABLE `{shadow}_keys` ENGINE = Memory AS {keys}", self._values(sizes)
             )
@@ -130,19 +151,23 @@ class ShadowTables:
             f"SELECT toString(tuple({key})) FROM ({differing}) ORDER BY 1 LIMIT {_LISTED}",  # noqa: S608
             values,
         )
-        total = self._store.query(f"SELECT count() FROM `{_PREFIX}{table}` FINAL")  # noqa: S608
+        total = self._store.query(f"SELECT count() FROM `{self._shadow(table)}` FINAL")  # noqa: S608
         missing, surplus, altered = (int(count) for count in rows[0])
         shown = tuple(str(row[0]) for row in examples)
         return TableDifference(table, int(total[0][0]), missing, surplus, altered, shown)
 
     def _differences(self, table: str) -> str:
-        own = "has({origins:Array(String)}, toString(origin))"
-        if self._has_column(table, "processor"):
-            own += " AND processor = {processor:String}"
-        shadow = _PREFIX + table
+        own = self._own(table)
+        shadow = self._shadow(table)
         return _DIFFERENCES.format(
             key=self._key(table), table=table, shadow=shadow, own=own, size=_FOLDED
         )
+
+    def _own(self, table: str, *, every: bool = False) -> str:
+        own = "1" if every else "has({origins:Array(String)}, toString(origin))"
+        if self._has_column(table, "processor"):
+            own += " AND processor = {processor:String}"
+        return own
 
     def _values(self, sizes: Mapping[str, int]) -> dict[str, object]:
         return {
@@ -150,6 +175,9 @@ class ShadowTables:
             "sizes": list(sizes.values()),
             "processor": self._processor,
         }
+
+    def _shadow(self, table: str) -> str:
+        return f"{_PREFIX}{self._processor}_{table}"
 
     def _key(self, table: str) -> str:
         rows = self._store.query(

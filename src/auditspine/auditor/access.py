@@ -44,15 +44,27 @@ _NODES = """
         FROM lineage_standing WHERE tenant = {tenant:String} GROUP BY node_id
     ) AS s ON s.node_id = n.node_id
     LEFT JOIN (
-        SELECT id, groupUniqArrayIf(concat(relation, ' ', kind), side = 'before') AS before,
-            groupUniqArrayIf(concat(relation, ' ', kind), side = 'after') AS after
+        SELECT id, groupUniqArrayIf(what, side = 'before') AS before,
+            groupUniqArrayIf(what, side = 'after') AS after
         FROM (
-            SELECT target_id AS id, toString(relation) AS relation, source_kind AS kind,
-                'before' AS side
-            FROM lineage WHERE tenant = {tenant:String}
-            UNION ALL
-            SELECT source_id, toString(relation), target_kind, 'after'
-            FROM lineage WHERE tenant = {tenant:String}
+            SELECT l.id AS id, l.side AS side,
+                concat(l.relation, ' ', l.kind, ' ', if(o.known, d.value, 'unknown')) AS what
+            FROM (
+                SELECT target_id AS id, source_id AS other, toString(relation) AS relation,
+                    source_kind AS kind, 'before' AS side
+                FROM lineage WHERE tenant = {tenant:String}
+                UNION ALL
+                SELECT source_id, target_id, toString(relation), target_kind, 'after'
+                FROM lineage WHERE tenant = {tenant:String}
+            ) AS l
+            LEFT JOIN (
+                SELECT node_id, max(registered) AS known FROM lineage_nodes
+                WHERE tenant = {tenant:String} GROUP BY node_id
+            ) AS o ON o.node_id = l.other
+            LEFT JOIN (
+                SELECT node_id, any(value) AS value FROM lineage_standing
+                WHERE tenant = {tenant:String} AND mark IN ('decision', 'passed') GROUP BY node_id
+            ) AS d ON d.node_id = l.other
         ) GROUP BY id
     ) AS e ON e.id = n.node_id
     ORDER BY n.kind, n.name, n.node_version
@@ -154,7 +166,8 @@ def inventory(client: Client, tenant: str) -> list[Listed]:
     Raises:
         SourceError: ClickHouse refuses or is away.
     """
-    granted = {grant.principal for grant in held_grants(client, tenant)}
+    held = held_grants(client, tenant)
+    granted = {grant.principal for grant in held if grant.standing == "active"}
     found = []
     for principal, kind, workloads, events, last in query(client, _IDENTITIES, {"tenant": tenant}):
         about = {
@@ -163,7 +176,7 @@ def inventory(client: Client, tenant: str) -> list[Listed]:
             "events": str(events),
             "last seen": f"{last:%Y-%m-%d}",
         }
-        missing = () if principal in granted else ("no role was granted",)
+        missing = () if principal in granted else ("no role is granted",)
         found.append(Listed("identity", principal, "", about, missing))
     kinds = ["dataset", "snapshot", "model", "deployment"]
     rows = query(client, _NODES, {"tenant": tenant, "kinds": kinds})
@@ -179,6 +192,10 @@ def _listed(row: Sequence[Any]) -> Listed:
     return Listed(kind, name, version, about, tuple(missing))
 
 
+def _any(said: list[str], start: str) -> bool:
+    return any(each.startswith(start) and not each.endswith(" unknown") for each in said)
+
+
 _Lacks = Any  # (marks, before, after) -> bool
 _NEEDED: dict[str, tuple[tuple[str, _Lacks], ...]] = {
     "dataset": (
@@ -186,23 +203,23 @@ _NEEDED: dict[str, tuple[tuple[str, _Lacks], ...]] = {
         ("not classified", lambda marks, _before, _after: "sensitivity" not in marks),
     ),
     "snapshot": (
-        ("of no dataset", lambda _m, before, _a: "snapshot_of dataset" not in before),
+        ("of no dataset", lambda _m, before, _a: not _any(before, "snapshot_of dataset")),
         ("not classified", lambda marks, _before, _after: "sensitivity" not in marks),
     ),
     "model": (
         ("no owner", lambda marks, _before, _after: "owner" not in marks),
-        ("no training data", lambda _m, before, _a: "trained_on snapshot" not in before),
-        ("no run", lambda _m, before, _a: "generated run" not in before),
-        ("no validation", lambda _m, _b, after: "evaluated evaluation" not in after),
-        ("no explanation", lambda _m, _b, after: "explained explanation" not in after),
-        ("no approval", lambda _m, _b, after: "approved approval" not in after),
+        ("no training data", lambda _m, before, _a: not _any(before, "trained_on snapshot")),
+        ("no run", lambda _m, before, _a: not _any(before, "generated run")),
+        ("no passed validation", lambda _m, _b, after: "evaluated evaluation yes" not in after),
+        ("no explanation", lambda _m, _b, after: not _any(after, "explained explanation")),
+        ("no approval", lambda _m, _b, after: not _any(after, "approved approval approved")),
     ),
     "deployment": (
-        ("no model", lambda _m, before, _a: "served model" not in before),
-        ("no approval", lambda _m, before, _a: "allowed approval" not in before),
+        ("no model", lambda _m, before, _a: not _any(before, "served model")),
+        ("no approval", lambda _m, before, _a: not _any(before, "allowed approval approved")),
         (
             "no serving configuration",
-            lambda _m, before, _a: "configured serving_configuration" not in before,
+            lambda _m, before, _a: not _any(before, "configured serving_configuration"),
         ),
     ),
 }

@@ -31,6 +31,14 @@ stdout = _console(to_stderr=False)
 stderr = _console(to_stderr=True)
 
 
+_HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), "�")
+
+
+def printable(text: str) -> str:
+    """Give text that others wrote without what would move a terminal's cursor or order."""
+    return text.translate(_HIDDEN)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document on one line, for machines."""
     sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")

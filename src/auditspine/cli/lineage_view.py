@@ -22,7 +22,7 @@ from auditspine.auditor.lineage.graph import (
 from auditspine.auditor.lineage.page import to_html
 from auditspine.auditor.lineage.store import LineageStore, Moment, choose_tenant
 from auditspine.cli.connections import clickhouse_client
-from auditspine.cli.console import print_json, stderr, stdout
+from auditspine.cli.console import print_json, printable, stderr, stdout
 from auditspine.cli.errors import CliError
 from auditspine.cli.settings import load_settings
 from auditspine.schemas.relations import Relation
@@ -160,7 +160,7 @@ def show_graph(  # noqa: PLR0913 - the forms that a graph can be shown in
     else:
         stdout.print(tree_of(graph, title, tags or {}))
         for remark in remarks:
-            stdout.print(f"[warn]![/] {remark}", soft_wrap=True)
+            stdout.print(Text.assemble(("! ", "warn"), printable(remark)), soft_wrap=True)
 
 
 def as_value(
@@ -210,7 +210,7 @@ def node_value(node: LineageNode, tags: Tags | None = None) -> dict[str, Any]:
 
 def tree_of(graph: Subgraph, title: str, tags: dict[str, Tags]) -> Tree:
     """Give a graph as a tree; what was shown above is not shown in full again."""
-    root = Tree(Text(title, style="title"), guide_style="dim")
+    root = Tree(Text(printable(title), style="title"), guide_style="dim")
     following, shown = graph.next_of(), set[str]()
     for node_id in graph.roots:
         if node_id in graph.nodes and node_id not in shown:
@@ -225,8 +225,8 @@ def describe(node: LineageNode, relation: str = "", tags: Tags | None = None) ->
     text = Text()
     if relation:
         text.append(f"{relation} ", style="dim")
-    text.append(f"{node.kind} ", style="dim")
-    text.append(" ".join(part for part in (node.name, node.version) if part))
+    text.append(printable(f"{node.kind} "), style="dim")
+    text.append(printable(" ".join(part for part in (node.name, node.version) if part)))
     if node.sha256 and node.kind != "column":
         text.append(f"  {node.sha256[:12]}", style="hash")
     shown = [name for name in _SHOWN_MARKS if name in node.marks]
@@ -234,16 +234,16 @@ def describe(node: LineageNode, relation: str = "", tags: Tags | None = None) ->
         text.append(f"  {tags.sensitivity}", style="dim")
         shown = [name for name in shown if name != "sensitivity"]
     if tags is not None and tags.regulatory_domains:
-        text.append(f"  {' '.join(sorted(tags.regulatory_domains))}", style="dim")
+        text.append(printable(f"  {' '.join(sorted(tags.regulatory_domains))}"), style="dim")
     for name in shown:
         value = node.marks[name].value
         said = value if name in ("sensitivity", "state", "decision") else f"{name} {value}"
-        text.append(f"  {said}", style="dim")
+        text.append(printable(f"  {said}"), style="dim")
     for name in _ALARMS:
         if name in node.marks:
             mark = node.marks[name]
             reason = f": {mark.detail}" if mark.detail else ""
-            text.append(f"  {name} by {mark.principal}{reason}", style="bad")
+            text.append(printable(f"  {name} by {mark.principal}{reason}"), style="bad")
     if node.is_dangling:
         text.append("  cited only", style="warn")
     return text

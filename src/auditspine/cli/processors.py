@@ -30,7 +30,9 @@ from auditspine.schemas.codec import Decoder
 from auditspine.sinks.projections import ProjectionWriter
 
 PROJECTIONS: Mapping[str, Callable[[Settings], Projection]] = {
-    "access": lambda settings: AccessProjection(_access_policy(settings)),
+    "access": lambda settings: AccessProjection(
+        _access_policy(settings), partitions=settings.topics.partition_count("access")
+    ),
     "lineage": lambda _: LineageProjection(),
 }
 """Every projection by its name, made as the settings say."""

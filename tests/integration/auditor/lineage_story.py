@@ -66,7 +66,7 @@ class Story:
             "occurred_at": f"2026-09-21T10:{number:02d}:00Z",
             "tenant": self.tenant,
             "domain": "credit",
-            "environment": "test",
+            "environment": "production",
             "actor": {"principal": by, "kind": "person"},
             "workload": {"name": "scorer", "namespace": "ml"},
             "intent": {"trigger": trigger, "reason": why},

@@ -115,13 +115,13 @@ def test_a_review_is_opened_decided_and_takes_effect(stack) -> None:
 
 def test_the_inventory_says_what_is_missing(stack) -> None:
     found = {(row["kind"], row["name"], row["version"]): row for row in ask(stack, "inventory")}
-    assert found["identity", "eve", ""]["missing"] == ["no role was granted"]
+    assert found["identity", "eve", ""]["missing"] == ["no role is granted"]
     assert found["identity", "ana", ""]["missing"] == []
     dataset = found["dataset", "hmda-boston", "1996"]
     assert dataset["about"]["owner"] == "data-office@acme.example"
     assert dataset["missing"] == ["not classified"]
     model = found["model", "mortgage-risk", "3"]["missing"]
-    assert {"no validation", "no explanation", "no approval"} <= set(model)
+    assert {"no passed validation", "no explanation", "no approval"} <= set(model)
     code, out, _ = stack.run("inventory", "--missing")
     assert code == 0
     assert "lack something" in out
@@ -160,7 +160,7 @@ def test_the_access_projection_is_rebuilt_row_for_row(stack) -> None:
 
 def test_a_changed_policy_judges_the_log_anew(stack) -> None:
     policy = stack.root / "roles.cedar"
-    policy.write_text("permit (principal, action, resource);")
+    policy.write_text('permit (principal == Role::"trainer", action, resource);')
     changed = {"AUDITSPINE_ACCESS_POLICY": str(policy)}
     code, _, err = stack.run("rebuild", "access", "--check", **changed)
     assert code == 1, err

@@ -35,7 +35,7 @@ from auditspine.schemas.codec import Decoder, encode, parse_json
 KEY = Ed25519PrivateKey.generate()
 PUBLIC = KEY.public_key().public_bytes_raw()
 WORKER = Path(__file__).parent / "access_worker.py"
-GROUP = "access-v1"
+GROUP = f"access-v{AccessProjection.logic_version}"
 AWAIT_S = 60
 PARTITIONS = 2
 
@@ -259,7 +259,7 @@ class Workers:
         firsts = {
             (row["origin"], row["tenant"], row["subject"], row["artifact_digest"]): row["position"]
             for key, row in rows.items()
-            if key[0] == "findings"
+            if key[0] == "findings" and row["kind"] == "first_access"
         }
         assert firsts == self.log.firsts()
         if state_dir is None:

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from auditspine.processors.access.grants import Grant, Review
 from auditspine.processors.projection.port import State
 
+_CHUNK = 64  # items in one value of the state
+_HELD = 64  # grants of one principal before those that lapsed are looked through
+_LAPSED = 20  # lapsed grants of one principal that are remembered for verdicts
+
 
 class Book:
     """One log's grants and reviews, by tenant.
@@ -26,13 +30,14 @@ class Book:
         """Note a grant."""
         key = _key("g", tenant, grant.grant_id)
         if self._state.get(key) is None:
-            self._append(_key("u", tenant, grant.principal), grant.grant_id)
+            self._note_holder(tenant, grant)
             self._append(_key("t", tenant), grant.grant_id)
         self._state.put(key, grant.encode())
 
     def grants_of(self, tenant: str, principal: str) -> list[Grant]:
-        """Give all grants that a principal ever had, in the order in which they were given."""
-        return self._grants(tenant, self._list(_key("u", tenant, principal)))
+        """Give a principal's grants as they were given; of many that lapsed, the latest."""
+        stored = self._state.get(_key("u", tenant, principal))
+        return self._grants(tenant, [] if stored is None else json.loads(stored))
 
     def grants(self, tenant: str) -> list[Grant]:
         """Give all grants of a tenant."""
@@ -40,7 +45,7 @@ class Book:
 
     def is_governed(self, tenant: str) -> bool:
         """Tell whether the tenant ever gave a grant."""
-        return self._state.get(_key("t", tenant)) is not None
+        return self._count(_key("t", tenant)) > 0
 
     def review(self, tenant: str, review_id: str) -> Review | None:
         """Give a review."""
@@ -54,10 +59,10 @@ class Book:
             self._append(_key("v", tenant), review.review_id)
         self._state.put(key, review.encode())
 
-    def open_reviews(self, tenant: str) -> list[Review]:
-        """Give the reviews of a tenant that are not closed."""
+    def reviews(self, tenant: str) -> list[Review]:
+        """Give the reviews of a tenant."""
         found = (self.review(tenant, each) for each in self._list(_key("v", tenant)))
-        return [review for review in found if review is not None and review.closed_at is None]
+        return [review for review in found if review is not None]
 
     def first_seen(self, tenant: str, workload: str, at: int) -> int:
         """Give when a workload was first seen, noting it if that is now."""
@@ -101,13 +106,37 @@ class Book:
         found = (self.grant(tenant, each) for each in ids)
         return [grant for grant in found if grant is not None]
 
-    def _list(self, key: bytes) -> list[str]:
+    def _note_holder(self, tenant: str, grant: Grant) -> None:
+        """Add a grant to its principal's; forget all but the latest of those that lapsed."""
+        key = _key("u", tenant, grant.principal)
         stored = self._state.get(key)
-        found: list[str] = [] if stored is None else json.loads(stored)
+        ids: list[str] = [] if stored is None else json.loads(stored)
+        if len(ids) >= _HELD:
+            held = self._grants(tenant, ids)
+            lapsed = [each.grant_id for each in held if not each.is_active(grant.granted_at)]
+            gone = set(lapsed[:-_LAPSED])
+            ids = [each for each in ids if each not in gone]
+        self._state.put(key, json.dumps([*ids, grant.grant_id]).encode())
+
+    def _list(self, key: bytes) -> list[str]:
+        found: list[str] = []
+        for number in range(-(-self._count(key) // _CHUNK)):
+            found += json.loads(self._state.get(_chunk(key, number)) or b"[]")
         return found
 
     def _append(self, key: bytes, item: str) -> None:
-        self._state.put(key, json.dumps([*self._list(key), item]).encode())
+        count = self._count(key)
+        chunk = _chunk(key, count // _CHUNK)
+        items = json.loads(self._state.get(chunk) or b"[]")
+        self._state.put(chunk, json.dumps([*items, item]).encode())
+        self._state.put(key + b"#", str(count + 1).encode())
+
+    def _count(self, key: bytes) -> int:
+        return int(self._state.get(key + b"#") or 0)
+
+
+def _chunk(key: bytes, number: int) -> bytes:
+    return key + b"#" + str(number).encode()
 
 
 def _key(kind: str, *parts: str) -> bytes:

@@ -7,6 +7,7 @@ verdict rests on the grants that stood at its position. Time is the broker's, in
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
+from zlib import crc32
 
 from auditspine.processors.access.book import Book
 from auditspine.processors.access.edges import EDGES, Tally, Touch, edge_row, touch_of
@@ -42,6 +43,8 @@ class AccessProjection:
     Args:
         policy: Who may do what; the shipped policy when not given.
         rules: Limits and role conflicts.
+        partitions: Of the topic; when given, an event in another partition than its tenant's is
+            a finding, since the tenant's grants are not there.
     """
 
     name = "access"
@@ -55,9 +58,15 @@ class AccessProjection:
     )
     tables: tuple[Table, ...] = (EDGES, VERDICTS, GRANTS, REVIEWS, FINDINGS)
 
-    def __init__(self, policy: AccessPolicy | None = None, rules: Rules | None = None) -> None:
+    def __init__(
+        self,
+        policy: AccessPolicy | None = None,
+        rules: Rules | None = None,
+        partitions: int | None = None,
+    ) -> None:
         self._policy = policy or AccessPolicy()
         self._rules = rules or Rules()
+        self._partitions = partitions
 
     def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
         """Apply events of one log, in order, to its state; give the changed rows.
@@ -65,12 +74,13 @@ class AccessProjection:
         Raises:
             StateError: The state was computed with another policy.
         """
-        step = _Step(self._policy, self._rules, state)
+        step = _Step(self._policy, self._rules, self._partitions, state)
         findings: list[Row] = []
         source = Source(self.name, self.logic_version)
         for event in events:
-            for ordinal, finding in enumerate(step.take(event)):
-                findings.append(finding_row(source, event, ordinal, finding))
+            for ordinal, finding in enumerate(step.take(event)):  # all: taking has effects
+                if ordinal < MOST_FINDINGS:
+                    findings.append(finding_row(source, event, ordinal, finding))
         return {
             EDGES: list(step.edges.values()),
             VERDICTS: step.verdicts,
@@ -83,8 +93,11 @@ class AccessProjection:
 class _Step:
     """One fold's changes: the last row of each key."""
 
-    def __init__(self, policy: AccessPolicy, rules: Rules, state: State) -> None:
+    def __init__(
+        self, policy: AccessPolicy, rules: Rules, partitions: int | None, state: State
+    ) -> None:
         self._policy = policy
+        self._partitions = partitions
         self._rules = rules
         self._state = state
         self._book = Book(state)
@@ -100,6 +113,7 @@ class _Step:
 
     def take(self, event: SealedEvent) -> Findings:
         """Apply one event; give what is remarkable about it."""
+        yield from self._placed(event)
         yield from _TAKERS[event.event_type](self, event)
         tenant: str = event.envelope["tenant"]
         if self._book.is_first_of_day(tenant, "sweep", day_of(event.appended_at)):
@@ -197,12 +211,17 @@ class _Step:
             body["due_at"],
             tuple(dict.fromkeys(body["grants"])),
         )
-        for grant_id in review.grants:
-            if self._book.grant(tenant, grant_id) is None:
-                artifact = Artifact("grant", grant_id, "", b"")
-                detail = f"review {review.review_id} is of grant {grant_id}, which was never given"
-                yield Finding("review_of_nothing", "warning", review.reviewer, artifact, detail)
-        self._put_review(event, review)
+        artifact = Artifact("access_review", review.review_id, "", b"")
+        if self._book.review(tenant, review.review_id) is not None:
+            detail = f"review {review.review_id} was opened before; this changes nothing"
+            yield Finding("review_repeated", "warning", review.reviewer, artifact, detail)
+            return
+        unknown = [each for each in review.grants if self._book.grant(tenant, each) is None]
+        if unknown or not review.grants:
+            named = ", ".join(unknown[:_NAMED]) + (" …" if len(unknown) > _NAMED else "")
+            detail = f"review {review.review_id} is of {len(unknown)} grants never given: {named}"
+            yield Finding("review_of_nothing", "warning", review.reviewer, artifact, detail)
+        self._put_review(event, review.begun(event.appended_at))
 
     def review_decided(self, event: SealedEvent) -> Findings:
         """Take a reviewer's decision."""
@@ -213,6 +232,10 @@ class _Step:
         if review is None or body["grant_id"] not in review.grants:
             detail = f"review {body['review_id']} has no grant {body['grant_id']} to decide on"
             yield Finding("review_of_nothing", "warning", actor, artifact, detail)
+            return
+        if actor != review.reviewer:
+            detail = f"{actor} decided in review {review.review_id}, which is {review.reviewer}'s"
+            yield Finding("decided_by_another", "critical", actor, artifact, detail)
             return
         decided = review.decided(body["grant_id"], body["decision"], event.appended_at)
         self._put_review(event, decided)
@@ -237,10 +260,19 @@ class _Step:
             touch.network,
             envelope["intent"]["trigger"],
         )
-        grants = self._book.grants_of(tenant, touch.principal)
+        kind = envelope["actor"]["kind"]
+        grants = [
+            grant
+            for grant in self._book.grants_of(tenant, touch.principal)
+            if grant.principal_kind == kind
+        ]
         verdict = judge(self._policy, attempt, grants, event.appended_at)
-        if verdict.grant is not None and verdict.kind == "allowed":
-            self._put(event, verdict.grant.used(event.appended_at))
+        if verdict.grant is None or verdict.kind != "allowed":
+            return verdict
+        self._put(event, verdict.grant.used(event.appended_at))
+        environments = verdict.grant.reach.environments
+        if environments and attempt.environment not in environments:
+            return verdict._replace(findings=("promotion_access",))
         return verdict
 
     def _reached(self, event: SealedEvent, touch: Touch) -> Findings:
@@ -286,13 +318,40 @@ class _Step:
                 days = idle // (24 * 3600 * 1000)
                 detail = f"grant {grant.grant_id} of {grant.principal} was not used for {days} days"
                 yield Finding("unused_grant", "warning", subject, artifact, detail)
-        for review in self._book.open_reviews(tenant):
+        for review in self._book.reviews(tenant):
+            yield from self._carried_out(event, review)
+            if review.closed_at is not None:
+                continue
             if review.due_at < now * 1000 and not review.overdue_told:
                 self._put_review(event, review.told_overdue())
                 artifact = Artifact("access_review", review.review_id, "", b"")
                 left = len(set(review.grants) - set(review.kept) - set(review.revoked))
                 detail = f"review {review.review_id} is overdue: {left} grants are not decided on"
                 yield Finding("overdue_review", "warning", review.reviewer, artifact, detail)
+
+    def _carried_out(self, event: SealedEvent, review: Review) -> Findings:
+        """Tell, once, of grants that a review took back and that still stand."""
+        tenant = event.envelope["tenant"]
+        for grant_id in review.revoked:
+            grant = self._book.grant(tenant, grant_id)
+            if grant is None or not grant.is_active(event.appended_at):
+                continue
+            if self._book.is_first_of_day(tenant, f"carried out {review.review_id} {grant_id}", 0):
+                subject, artifact = _of_grant(grant)
+                detail = f"review {review.review_id} took grant {grant_id} back, and it stands"
+                yield Finding("review_not_carried_out", "warning", subject, artifact, detail)
+
+    def _placed(self, event: SealedEvent) -> Findings:
+        """Tell of an event that is in another log than its tenant's."""
+        if self._partitions is None:
+            return
+        tenant = event.envelope["tenant"]
+        expected = crc32(tenant.encode("utf-8", "surrogatepass")) % self._partitions
+        if event.origin.rpartition("/")[2] != str(expected):
+            workload = event.envelope["workload"]["name"]
+            artifact = Artifact("log", event.origin, "", b"")
+            detail = f"{workload} published in another partition than that of tenant {tenant}"
+            yield Finding("misplaced_event", "critical", workload, artifact, detail)
 
     def _put(self, event: SealedEvent, grant: Grant) -> None:
         tenant = event.envelope["tenant"]
@@ -315,7 +374,14 @@ _TAKERS: Mapping[str, Callable[[_Step, SealedEvent], Findings]] = MappingProxyTy
         "access_review.decided": _Step.review_decided,
     }
 )
-_SEVERITY = {"access_without_grant": "critical", "lapsed_grant_used": "critical"}
+MOST_FINDINGS = 1000  # of one event
+_NAMED = 5  # things that one sentence names
+_SEVERITY = {
+    "access_without_grant": "critical",
+    "lapsed_grant_used": "critical",
+    "beyond_scope": "warning",
+    "promotion_access": "info",
+}
 _WHY = {
     "access_without_grant": "without a grant whose role may do it",
     "lapsed_grant_used": "with a grant that had lapsed",
@@ -324,6 +390,8 @@ _WHY = {
     "cross_environment": "in an environment that its grant does not reach, outside a promotion",
     "undeclared_namespace": "from another namespace than its grant declares",
     "undeclared_network": "from another network than its grant declares",
+    "beyond_scope": "beyond what its grant reaches",
+    "promotion_access": "in an environment that its grant does not reach, in a promotion",
     "auditor_writes": "as an auditor, who may write nothing",
 }
 

@@ -199,6 +199,10 @@ class Review:
         open_ = set(self.grants) - set(kept) - set(revoked)
         return replace(self, kept=kept, revoked=revoked, closed_at=None if open_ else at)
 
+    def begun(self, at: int) -> "Review":
+        """Give it as it is opened: one of nothing is closed at once."""
+        return self if self.grants else replace(self, closed_at=at)
+
     def told_overdue(self) -> "Review":
         """Give it after it was reported as overdue."""
         return replace(self, overdue_told=True)

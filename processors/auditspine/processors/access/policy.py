@@ -96,9 +96,11 @@ class AccessPolicy:
 
     def __init__(self, roles: str | None = None) -> None:
         shipped = _shipped()
-        text = (shipped.roles if roles is None else roles) + "\n" + shipped.floor
+        own = shipped.roles if roles is None else roles
+        text = own + "\n" + shipped.floor
         try:
-            policies = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
+            _check(_parsed(own), {name for name, _ in _named(_parsed(shipped.floor)).values()})
+            policies = _parsed(text)
             checked = cedarpy.validate_policies(text, shipped.schema)
         except ValueError as exc:
             raise SettingsError(f"the access policy is not Cedar: {exc}") from exc
@@ -106,13 +108,15 @@ class AccessPolicy:
             problems = dict.fromkeys(str(error.error) for error in checked.errors)
             raise SettingsError(f"the access policy: {'; '.join(problems)}")
         self._policies = cedarpy.PolicySet.from_str(text)
-        self._ids = {number: _annotations(number, each) for number, each in policies.items()}
+        self._ids = _named(policies)
         self.roles = frozenset(_roles(policies.values()))
         self.digest = sha256((text + shipped.schema).encode()).hexdigest()
         self._rulings: dict[tuple[str, Attempt, Reach], Ruling] = {}
 
     def rule(self, role: str, attempt: Attempt, reach: Reach) -> Ruling:
-        """Say whether a grant of a role covers an attempt."""
+        """Say whether a grant of a role covers an attempt; one that is not known covers nothing."""
+        if role not in self.roles:
+            return Ruling(allowed=False, role_may=False, forbidden=())
         key = (role, attempt, reach)
         known = self._rulings.get(key)
         if known is None:
@@ -137,7 +141,7 @@ class AccessPolicy:
 
     def _decide(self, role: str, attempt: Attempt, reach: Reach) -> tuple[bool, tuple[str, ...]]:
         request = {
-            "principal": f"Role::{json.dumps(role)}",
+            "principal": f"Role::{json.dumps(role, ensure_ascii=False)}",
             "action": f"Action::{json.dumps(attempt.operation)}",
             "resource": 'Artifact::"it"',
             "context": {
@@ -157,7 +161,7 @@ class AccessPolicy:
         }
         entity = {
             "uid": {"type": "Artifact", "id": "it"},
-            "attrs": {"kind": attempt.kind, "name": ""},
+            "attrs": {"kind": attempt.kind},
             "parents": [],
         }
         result = cedarpy.is_authorized(request, self._policies, [entity])
@@ -165,6 +169,34 @@ class AccessPolicy:
             return False, ("policy_error",)
         reasons = tuple(sorted(self._ids[reason][0] for reason in result.diagnostics.reasons))
         return result.decision is cedarpy.Decision.Allow, reasons
+
+
+def _parsed(text: str) -> dict[str, dict[str, Any]]:
+    policies: dict[str, dict[str, Any]] = json.loads(cedarpy.policies_to_json_str(text))[
+        "staticPolicies"
+    ]
+    return policies
+
+
+def _named(policies: dict[str, dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    return {number: _annotations(number, each) for number, each in policies.items()}
+
+
+def _check(policies: dict[str, dict[str, Any]], floor: set[str]) -> None:
+    """Check what a policy file may not do: take a name twice, or permit to every role."""
+    taken = set(floor)
+    for number, policy in policies.items():
+        name, _ = _annotations(number, policy)
+        if name in taken:
+            raise SettingsError(f"the access policy: the id {name} is taken")
+        taken.add(name)
+        role = next(_roles([policy]), None)
+        if policy["effect"] == "permit" and role is None:
+            raise SettingsError(
+                f'the access policy: permit {name}: expected principal == Role::"…", got another'
+            )
+        if role is not None and not role.isprintable():
+            raise SettingsError(f"the access policy: permit {name}: the role is not printable")
 
 
 def _shipped() -> _Files:

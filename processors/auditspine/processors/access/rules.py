@@ -26,6 +26,10 @@ class Rules:
         ("trainer", "validator"),
         ("trainer", "release_approver"),
         ("platform_operator", "release_approver"),
+        ("auditor", "feature_engineer"),
+        ("auditor", "trainer"),
+        ("auditor", "validator"),
+        ("auditor", "platform_operator"),
     )
 
     @property

@@ -31,30 +31,35 @@ def judge(policy: AccessPolicy, attempt: Attempt, grants: Iterable[Grant], at: i
         at: When it was done, milliseconds since 1970 by the broker.
 
     Returns:
-        ``allowed`` if one active grant covers it. Else what stands against the active grant that
+        What is forbidden to a role that the principal holds, whatever else it holds; else
+        ``allowed`` if one active grant covers it; else what stands against the active grant that
         comes nearest; else that the grant had lapsed; else that there is none.
     """
     nearest: Verdict | None = None
     lapsed: Grant | None = None
+    allowing: Grant | None = None
     forbidden: set[str] = set()
     for grant in grants:
         ruling = policy.rule(grant.role, attempt, grant.reach)
         if not grant.is_active(at):
             lapsed = grant if ruling.allowed else lapsed
         elif ruling.allowed:
-            return Verdict("allowed", grant)
+            allowing = allowing or grant
         elif ruling.role_may:
-            if nearest is None or len(ruling.forbidden) < len(nearest.findings):
-                nearest = Verdict(ruling.forbidden[0], grant, ruling.forbidden)
+            against = ruling.forbidden or ("beyond_scope",)
+            if nearest is None or len(against) < len(nearest.findings):
+                nearest = Verdict(against[0], grant, against)
         else:
             forbidden.update(_own(ruling.forbidden, policy, grant.role, attempt))
+    if forbidden:  # such as what an auditor may not do, whatever else it may
+        kinds = tuple(sorted(forbidden))
+        return Verdict(kinds[0], None, kinds)
+    if allowing is not None:
+        return Verdict("allowed", allowing)
     if nearest is not None:
         return nearest
     if lapsed is not None:
         return Verdict("lapsed_grant_used", lapsed, ("lapsed_grant_used",))
-    if forbidden:  # such as what an auditor may not do, whatever else it may
-        kinds = tuple(sorted(forbidden))
-        return Verdict(kinds[0], None, kinds)
     return Verdict("access_without_grant", None, ("access_without_grant",))
 
 

@@ -180,7 +180,7 @@ def _explanation_attached(read: _Reader, body: Body) -> Facts:
 
 
 def _approval_decided(read: _Reader, body: Body) -> Facts:
-    approval = read.named("approval", read.event.envelope["event_id"])
+    approval = read.named("approval", read.event.envelope["event_id"].lower())
     edges = (
         Edge(read.node(body["subject"]), approval, Relation.APPROVED),
         *read.edges(Relation.RESTS_ON, approval, body["validations"]),
@@ -192,7 +192,7 @@ def _deployment_changed(read: _Reader, body: Body) -> Facts:
     deployment = read.node(body["deployment"])
     edges = [Edge(read.node(body["model"]), deployment, Relation.SERVED)]
     if body["approval_event_id"] is not None:
-        approval = read.named("approval", body["approval_event_id"])
+        approval = read.named("approval", body["approval_event_id"].lower())
         edges.append(Edge(approval, deployment, Relation.ALLOWED))
     mark = Mark(deployment, "state", body["action"], body["environment"])
     return Facts((deployment,), tuple(edges), (mark,))

@@ -33,6 +33,7 @@ from auditspine.processors.projection.port import Changes, Row, SealedEvent, Sta
 from auditspine.schemas.relations import REGISTERED_KINDS, Relation
 
 _CHUNK = 64  # successors in one value of the state
+_MOST_FINDINGS = 1000  # of one event
 _SEARCH = 10_000  # nodes that a search for a cycle visits; readers of the graph find the others
 _COUNT = Struct(">I")
 
@@ -52,7 +53,7 @@ class LineageProjection:
         findings: list[Row] = []
         source = Source(self.name, self.logic_version)
         for event in events:
-            for ordinal, finding in enumerate(step.take(event)):
+            for ordinal, finding in enumerate(step.take(event)[:_MOST_FINDINGS]):
                 findings.append(finding_row(source, event, ordinal, finding))
         return {
             NODES: list(step.nodes.values()),
@@ -93,7 +94,10 @@ class _Step:
         found.extend(self._duties(event, facts, ids))
         for mark in facts.marks:
             key = (ids[mark.node], mark.name, event.envelope["event_id"])
-            self.marks[key] = mark_row(event, ids[mark.node], mark)
+            told = b"x" + key[0].bytes + f"{mark.name} {key[2]}".encode()
+            if self._state.get(told) is None:  # the same event again says nothing new
+                self._state.put(told, b"")
+                self.marks[key] = mark_row(event, ids[mark.node], mark)
         return found
 
     def _see(

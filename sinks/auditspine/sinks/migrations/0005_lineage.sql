@@ -111,7 +111,7 @@ WITH RECURSIVE reached AS
     SELECT DISTINCT e.source_id AS node_id, toUInt16(r.depth + 1) AS depth
     FROM lineage_edges AS e
     INNER JOIN reached AS r ON e.target_id = r.node_id
-    WHERE e.tenant = {tenant:String} AND e.relation != 'replaced_by' AND r.depth < 100
+    WHERE e.tenant = {tenant:String} AND e.relation != 'replaced_by' AND r.depth < 900
 )
 SELECT
     min(r.depth) AS depth,
@@ -125,7 +125,7 @@ SELECT
 FROM reached AS r
 INNER JOIN lineage_nodes AS n ON n.node_id = r.node_id AND n.tenant = {tenant:String}
 GROUP BY r.node_id
-COMMENT 'All that an artifact came of. Parameters: tenant, kind, name, version.';
+COMMENT 'All that an artifact came of, up to 900 steps; of every digest of that name and version. Parameters: tenant, kind, name, version.';
 
 CREATE OR REPLACE VIEW lineage_downstream AS
 WITH RECURSIVE reached AS
@@ -138,7 +138,7 @@ WITH RECURSIVE reached AS
     SELECT DISTINCT e.target_id AS node_id, toUInt16(r.depth + 1) AS depth
     FROM lineage_edges AS e
     INNER JOIN reached AS r ON e.source_id = r.node_id
-    WHERE e.tenant = {tenant:String} AND e.relation != 'replaced_by' AND r.depth < 100
+    WHERE e.tenant = {tenant:String} AND e.relation != 'replaced_by' AND r.depth < 900
 )
 SELECT
     min(r.depth) AS depth,
@@ -152,7 +152,7 @@ SELECT
 FROM reached AS r
 INNER JOIN lineage_nodes AS n ON n.node_id = r.node_id AND n.tenant = {tenant:String}
 GROUP BY r.node_id
-COMMENT 'All that came of an artifact. Parameters: tenant, kind, name, version.';
+COMMENT 'All that came of an artifact, up to 900 steps; of every digest of that name and version. Parameters: tenant, kind, name, version.';
 
 CREATE OR REPLACE VIEW lineage_standing AS
 SELECT
@@ -162,12 +162,17 @@ SELECT
     any(n.artifact_version) AS node_version,
     any(lower(hex(n.artifact_digest))) AS sha256,
     m.mark AS mark,
-    argMax(m.value, (m.occurred_at, m.event_id)) AS value,
-    argMax(m.detail, (m.occurred_at, m.event_id)) AS detail,
-    argMax(m.principal, (m.occurred_at, m.event_id)) AS principal,
-    max(m.occurred_at) AS since,
+    argMax(m.value, (m.moment, m.event_id)) AS value,
+    argMax(m.detail, (m.moment, m.event_id)) AS detail,
+    argMax(m.principal, (m.moment, m.event_id)) AS principal,
+    max(m.moment) AS since,
     m.node_id AS node_id
-FROM lineage_marks AS m
+FROM
+(
+    -- No event is later than the broker's clock allows, whatever its producer says.
+    SELECT *, least(occurred_at, addMinutes(toDateTime64(appended_at, 6, 'UTC'), 5)) AS moment
+    FROM lineage_marks FINAL
+) AS m
 INNER JOIN lineage_nodes AS n ON n.node_id = m.node_id AND n.tenant = m.tenant
 GROUP BY m.tenant, m.node_id, m.mark
 COMMENT 'What holds of each node now: tags, owners, deprecations, flags, states. The latest by event time.';
@@ -187,7 +192,7 @@ SELECT
     e.occurred_at AS model_registered_at
 FROM lineage AS e
 INNER JOIN lineage_standing AS d ON d.node_id = e.source_id AND d.tenant = e.tenant
-WHERE e.relation = 'used' AND e.target_kind = 'model' AND d.mark = 'deprecated'
+WHERE e.relation = 'used' AND e.target_kind = 'model' AND d.mark = 'deprecated' AND d.value != 'rejected'
 COMMENT 'Which models were trained on a feature that is deprecated.';
 
 CREATE OR REPLACE VIEW deployment_history AS
@@ -204,7 +209,7 @@ WITH changes AS
         JSONExtractString(body, 'model', 'name') AS model_name,
         JSONExtractString(body, 'model', 'version') AS model_version,
         JSONExtractString(body, 'model', 'digest') AS model_digest,
-        JSONExtractString(body, 'approval_event_id') AS approval_event_id,
+        lower(JSONExtractString(body, 'approval_event_id')) AS approval_event_id,
         actor_principal AS changed_by,
         intent_reason AS reason,
         appended_at AS recorded_from,
@@ -217,7 +222,7 @@ WITH changes AS
         origin,
         position
     FROM committed_evidence
-    WHERE event_type = 'deployment.changed'
+    WHERE event_type = 'deployment.changed' AND bitAnd(flags, 2) = 0
     WINDOW
         ledger AS (
             PARTITION BY tenant, JSONExtractString(body, 'environment'),
@@ -251,6 +256,15 @@ SELECT
     a.role AS approver_role,
     a.appended_at AS approved_at,
     a.subject = c.model_digest AS approval_is_for_this_digest,
+    multiIf(
+        a.id = '', 'none is cited, or none that was recorded',
+        a.subject != c.model_digest, 'it is for another digest',
+        a.decision NOT IN ('approved', 'approved_with_conditions'), concat('it says ', a.decision),
+        a.appended_at > c.recorded_from, 'it was recorded after the change',
+        a.expires_at IS NOT NULL AND a.expires_at <= c.recorded_from, 'it had expired',
+        w.withdrawn_at > a.appended_at, 'it was withdrawn',
+        ''
+    ) AS approval_problem,
     c.recorded_from AS recorded_from,
     c.recorded_until AS recorded_until,
     c.occurred_from AS occurred_from,
@@ -269,10 +283,23 @@ LEFT JOIN
         appended_at,
         JSONExtractString(body, 'decision') AS decision,
         JSONExtractString(body, 'role') AS role,
-        JSONExtractString(body, 'subject', 'digest') AS subject
+        JSONExtractString(body, 'subject', 'digest') AS subject,
+        parseDateTime64BestEffortOrNull(JSONExtractString(body, 'expires_at'), 6, 'UTC') AS expires_at
     FROM committed_evidence
-    WHERE event_type = 'approval.decided'
+    WHERE event_type = 'approval.decided' AND bitAnd(flags, 2) = 0
+    ORDER BY appended_at, origin, position
+    LIMIT 1 BY tenant, event_id
 ) AS a ON a.tenant = c.tenant AND a.id = c.approval_event_id
+LEFT JOIN
+(
+    SELECT
+        tenant,
+        JSONExtractString(body, 'subject', 'digest') AS subject,
+        max(appended_at) AS withdrawn_at
+    FROM committed_evidence
+    WHERE event_type = 'approval.decided' AND JSONExtractString(body, 'decision') = 'withdrawn'
+    GROUP BY tenant, subject
+) AS w ON w.tenant = c.tenant AND w.subject = c.model_digest
 COMMENT 'What each deployment served from when until when, who changed it, and on whose approval; by ledger time and by event time.';
 
 CREATE OR REPLACE VIEW deployments_on_flagged_sources AS
@@ -290,7 +317,7 @@ reached AS
     SELECT DISTINCT r.tenant, r.source_id, e.target_id AS node_id, toUInt16(r.depth + 1) AS depth
     FROM lineage_edges AS e
     INNER JOIN reached AS r ON e.source_id = r.node_id AND e.tenant = r.tenant
-    WHERE e.relation != 'replaced_by' AND r.depth < 100
+    WHERE e.relation != 'replaced_by' AND r.depth < 900
 )
 SELECT DISTINCT
     h.tenant AS tenant,
@@ -331,10 +358,17 @@ SELECT
     c.actor_principal AS caused_by,
     r.causation_id AS causation_id,
     m.appended_at AS registered_at,
+    m.occurred_at AS occurred_at,
     m.event_id AS event_id,
     m.origin AS origin,
     m.position AS position
-FROM (SELECT * FROM committed_evidence WHERE event_type = 'model.registered') AS m
+FROM
+(
+    SELECT * FROM committed_evidence
+    WHERE event_type = 'model.registered' AND bitAnd(flags, 2) = 0
+    ORDER BY appended_at, origin, position
+    LIMIT 1 BY tenant, event_id
+) AS m
 LEFT JOIN
 (
     SELECT
@@ -344,15 +378,19 @@ LEFT JOIN
         intent_reason,
         actor_principal,
         appended_at,
-        toString(causation_id) AS causation_id
+        lower(toString(causation_id)) AS causation_id
     FROM committed_evidence
-    WHERE event_type = 'run.started'
+    WHERE event_type = 'run.started' AND bitAnd(flags, 2) = 0
+    ORDER BY appended_at, origin, position
+    LIMIT 1 BY tenant, run_id
 ) AS r ON r.tenant = m.tenant AND r.run_id = JSONExtractString(m.body, 'run_id')
 LEFT JOIN
 (
     SELECT tenant, toString(event_id) AS id, event_type, intent_reason, actor_principal
     FROM committed_evidence
-    WHERE event_type NOT IN ('prediction.made', 'outcome.observed')
+    WHERE event_type NOT IN ('prediction.made', 'outcome.observed') AND bitAnd(flags, 2) = 0
+    ORDER BY appended_at, origin, position
+    LIMIT 1 BY tenant, event_id
 ) AS c ON c.tenant = m.tenant AND c.id = r.causation_id
 COMMENT 'Every version of a model and why it was trained: what set its run off, and the event that caused it.';
 
@@ -367,7 +405,7 @@ WITH RECURSIVE reached AS
     SELECT DISTINCT r.release, e.source_id AS node_id, toUInt16(r.depth + 1) AS depth
     FROM lineage_edges AS e
     INNER JOIN reached AS r ON e.target_id = r.node_id
-    WHERE e.tenant = {tenant:String} AND e.relation != 'replaced_by' AND r.depth < 100
+    WHERE e.tenant = {tenant:String} AND e.relation != 'replaced_by' AND r.depth < 900
 )
 SELECT
     if(any(r.release) = {before:String}, 'only before', 'only after') AS change,
@@ -380,5 +418,5 @@ FROM reached AS r
 INNER JOIN lineage_nodes AS n ON n.node_id = r.node_id AND n.tenant = {tenant:String}
 WHERE r.depth > 0
 GROUP BY r.node_id
-HAVING uniqExact(r.release) = 1
+HAVING uniqExact(r.release) = 1 AND {before:String} != {after:String}
 COMMENT 'What went into one version of a model and not into another. Parameters: tenant, name, before, after.';

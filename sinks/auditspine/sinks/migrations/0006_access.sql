@@ -87,7 +87,7 @@ SELECT
         expires_at IS NOT NULL AND expires_at <= now64(6), 'expired',
         'active'
     ) AS standing,
-    toUInt32(dateDiff('day', coalesce(last_used_at, granted_at), now64(3))) AS idle_days
+    toUInt32(greatest(0, dateDiff('day', coalesce(last_used_at, granted_at), now64(3)))) AS idle_days
 FROM access_grants FINAL
 COMMENT 'Who may do what now: every grant, whether it stands, and how long it lies idle.';
 

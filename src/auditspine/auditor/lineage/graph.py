@@ -123,6 +123,20 @@ class Subgraph:
             edges.sort(key=lambda edge: self._order(edge.source if up else edge.target))
         return found
 
+    def within(self, steps: int) -> "Subgraph":
+        """Give the part that lies within so many steps of its roots."""
+        following, reached, frontier = self.next_of(), set(self.roots), list(self.roots)
+        up = self.direction is Direction.UPSTREAM
+        for _ in range(steps):
+            nexts = {
+                edge.source if up else edge.target for at in frontier for edge in following[at]
+            }
+            frontier = sorted(nexts - reached)
+            reached |= nexts
+        nodes = {node_id: node for node_id, node in self.nodes.items() if node_id in reached}
+        edges = [e for e in self.edges if e.source in reached and e.target in reached]
+        return Subgraph(self.roots, self.direction, nodes, tuple(edges))
+
     def of_kind(self, *kinds: str) -> list[LineageNode]:
         """Give its nodes of some kinds, in order of their names."""
         return sorted(

@@ -4,6 +4,7 @@ Predictions are no nodes of the graph. What else a deployment served at other ti
 of a prediction's origin: only the model whose digest it cites.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from auditspine.schemas.relations import Relation
 _PREDICTION = """
     SELECT toString(event_id), toString(origin), position, appended_at, occurred_at,
         JSONExtractString(body, 'decision'), JSONExtractFloat(body, 'score'),
+        toString(environment),
         JSONExtractString(body, 'model', 'digest'), JSONExtractString(body, 'model', 'name'),
         JSONExtractString(body, 'model', 'version'),
         JSONExtractString(body, 'deployment', 'digest'),
@@ -31,11 +33,13 @@ _PREDICTION = """
     FROM committed_evidence
     WHERE tenant = {tenant:String} AND event_type = 'prediction.made'
         AND JSONExtractString(body, 'prediction_id') = {prediction_id:String}
-    ORDER BY appended_at, origin, position
+        AND bitAnd(flags, 2) = 0
+    ORDER BY appended_at, origin, position LIMIT 1 BY event_id
 """
 _SERVED = """
-    SELECT model_digest, deployment_digest FROM deployment_history
+    SELECT model_digest, deployment_digest, serves FROM deployment_history
     WHERE tenant = {tenant:String} AND deployment = {deployment:String}
+        AND environment = {environment:String}
         AND recorded_from <= fromUnixTimestamp64Milli({at:Int64})
     ORDER BY recorded_from DESC, origin, position DESC LIMIT 1
 """
@@ -54,6 +58,7 @@ class Prediction:
         occurred_at: When it was made, as the event says.
         decision: What was decided.
         score: What the model answered.
+        environment: Where it was made.
         model: The model that it cites: sha256 (hex), name, version.
         deployment: The deployment, likewise.
     """
@@ -66,6 +71,7 @@ class Prediction:
     occurred_at: datetime
     decision: str
     score: float
+    environment: str
     model: tuple[str, str, str]
     deployment: tuple[str, str, str]
 
@@ -92,21 +98,24 @@ def find_predictions(client: Client, tenant: str, prediction_id: str) -> list[Pr
         SourceError: ClickHouse refuses or is away.
     """
     rows = query(client, _PREDICTION, {"tenant": tenant, "prediction_id": prediction_id})
-    return [
-        Prediction(
-            prediction_id,
-            event_id,
-            origin,
-            position,
-            appended_at,
-            occurred_at,
-            decision,
-            score,
-            _ref(*refs[:3]),
-            _ref(*refs[3:]),
-        )
-        for event_id, origin, position, appended_at, occurred_at, decision, score, *refs in rows
-    ]
+    return [_prediction(prediction_id, row) for row in rows]
+
+
+def _prediction(prediction_id: str, row: Sequence[Any]) -> Prediction:
+    event_id, origin, position, appended_at, occurred_at, decision, score, environment = row[:8]
+    return Prediction(
+        prediction_id,
+        event_id,
+        origin,
+        position,
+        appended_at,
+        occurred_at,
+        decision,
+        score,
+        environment,
+        _ref(*row[8:11]),
+        _ref(*row[11:14]),
+    )
 
 
 def origin_of(store: LineageStore, prediction: Prediction) -> PredictionOrigin:
@@ -172,13 +181,19 @@ def _remarks(
     values: dict[str, object] = {
         "tenant": store.tenant,
         "deployment": prediction.deployment[1],
+        "environment": prediction.environment,
         "at": at,
     }
     served = query(store.client, _SERVED, values)
     if deployment is None:
         remarks.append("the lifecycle log does not know the deployment that it cites")
     elif not served:
-        remarks.append("its deployment was not known yet when the prediction was recorded")
+        remarks.append(
+            f"when the prediction was recorded, no deployment of that name was known in "
+            f"{prediction.environment}"
+        )
+    elif not served[0][2]:
+        remarks.append("when the prediction was recorded, its deployment did not serve")
     elif served[0][0] != f"sha256:{prediction.model[0]}":
         remarks.append(
             "when the prediction was recorded, its deployment served another model than the one "

@@ -34,9 +34,10 @@ _FIGURES = """
     FROM committed_evidence
     ARRAY JOIN
         JSONExtractArrayRaw(body, if(event_type = 'run.started', 'params', 'metrics')) AS item
-    WHERE tenant = {tenant:String} AND event_type IN ('run.started', 'validation.reported')
-        AND (JSONExtractString(body, 'run_id') IN {runs:Array(String)}
-            OR JSONExtractString(body, 'model', 'digest') = {digest:String})
+    WHERE tenant = {{tenant:String}} AND event_type IN ('run.started', 'validation.reported')
+        AND (JSONExtractString(body, 'run_id') IN {{runs:Array(String)}}
+            OR JSONExtractString(body, 'model', 'digest') = {{digest:String}})
+        AND bitAnd(flags, 2) = 0 AND {until}
     ORDER BY appended_at, origin, position
 """
 
@@ -112,7 +113,7 @@ def serving(
 
 def versions(client: Client, tenant: str, name: str, moment: Moment = NOW) -> list[Row]:
     """Give a model's versions, and why each was trained; arguments and errors as above."""
-    sql = _VERSIONS.format(moment=moment.until("registered_at", "registered_at"))
+    sql = _VERSIONS.format(moment=moment.until("registered_at", "occurred_at"))
     return _rows(client, sql, {"tenant": tenant, "name": name, **moment.parameters()})
 
 
@@ -154,10 +155,12 @@ def _figures(
         "tenant": store.tenant,
         "runs": runs,
         "digest": f"sha256:{node.sha256}",
+        **store.moment.parameters(),
     }
+    sql = _FIGURES.format(until=store.moment.until("appended_at", "occurred_at"))
     params: dict[str, str] = {}
     metrics: dict[str, str] = {}
-    for event_type, name, value, slice_name, slice_value in query(store.client, _FIGURES, values):
+    for event_type, name, value, slice_name, slice_value in query(store.client, sql, values):
         if event_type == "run.started":
             params[name] = value
         else:

@@ -42,10 +42,12 @@ _NODES = """
     WHERE tenant = {{tenant:String}} AND {until} AND {condition} GROUP BY node_id
 """
 _MARKS = """
-    SELECT toString(node_id), toString(mark), argMax(value, (occurred_at, event_id)),
-        argMax(detail, (occurred_at, event_id)), argMax(principal, (occurred_at, event_id)),
-        max(occurred_at)
-    FROM lineage_marks WHERE tenant = {{tenant:String}} AND {until}
+    SELECT toString(node_id), toString(mark), argMax(value, (moment, event_id)),
+        argMax(detail, (moment, event_id)), argMax(principal, (moment, event_id)), max(moment)
+    FROM (
+        SELECT *, least(occurred_at, addMinutes(toDateTime64(appended_at, 6, 'UTC'), 5)) AS moment
+        FROM lineage_marks FINAL
+    ) WHERE tenant = {{tenant:String}} AND {until}
         AND node_id IN {{ids:Array(UUID)}}
     GROUP BY node_id, mark
 """

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from auditspine.auditor.lineage.releases import Change, compare
-from auditspine.cli.console import print_json, stdout
+from auditspine.cli.console import print_json, printable, stdout
 from auditspine.cli.lineage_view import (
     OccurredOption,
     RecordedOption,
@@ -54,12 +54,14 @@ def diff(
             }
         )
     else:
-        stdout.print(f"{found.before.label} → {found.after.label}", style="title")
+        title = f"{found.before.label} → {found.after.label}"
+        stdout.print(Text(printable(title), style="title"))
         for sign, style, nodes in (("-", "bad", found.removed), ("+", "good", found.added)):
             for node in nodes:
                 stdout.print(Text(f"{sign} ", style=style).append_text(describe(node)))
         for change in (*found.params, *found.metrics):
-            stdout.print(f"~ {change.name}: {_shown(change.before)} → {_shown(change.after)}")
+            line = f"~ {change.name}: {_shown(change.before)} → {_shown(change.after)}"
+            stdout.print(Text(printable(line)))
         stdout.print(f"= {found.shared} more went into both", style="dim")
     raise typer.Exit(int(differs))
 

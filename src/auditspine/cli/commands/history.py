@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from auditspine.auditor.lineage.releases import Row, serving, versions
 from auditspine.cli.commands.sql import table_of
-from auditspine.cli.console import print_json, stdout
+from auditspine.cli.console import print_json, printable, stdout
 from auditspine.cli.errors import CliError
 from auditspine.cli.lineage_view import (
     OccurredOption,
@@ -17,9 +18,6 @@ from auditspine.cli.lineage_view import (
     opened,
 )
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
-
-_APPROVED = ("approved", "approved_with_conditions")
-_TAKES_UP = ("deployed", "resumed", "rolled_back")
 
 
 def history(
@@ -61,7 +59,7 @@ def history(
         stdout.print("What served", style="title")
         stdout.print(table_of(*_columns([_served(row) for row in served])))
         for remark in _remarks(served):
-            stdout.print(f"[warn]![/] {remark}", soft_wrap=True)
+            stdout.print(Text.assemble(("! ", "warn"), printable(remark)), soft_wrap=True)
     if made:
         stdout.print("Versions, and why they were trained", style="title")
         stdout.print(table_of(*_columns([_made(row) for row in made])))
@@ -76,7 +74,7 @@ def _served(row: Row) -> Row:
         "action": row["action"] + share,
         "model": f"{row['model_name']} {row['model_version']}",
         "by": row["changed_by"],
-        "approved by": row["approved_by"] if row["decision"] in _APPROVED else "",
+        "approved by": "" if row["approval_problem"] else row["approved_by"],
         "reason": row["reason"],
     }
 
@@ -95,16 +93,14 @@ def _made(row: Row) -> Row:
 
 
 def _remarks(served: list[Row]) -> Iterator[str]:
+    before: dict[tuple[str, str], str] = {}
     for row in served:
-        what = f"{row['deployment']} {row['action']} {row['model_name']} {row['model_version']}"
-        if row["action"] not in _TAKES_UP:
-            continue
-        if not row["approved_by"]:
-            yield f"{what}: no approval is cited, or none that was recorded"
-        elif row["decision"] not in _APPROVED:
-            yield f"{what}: the approval that it cites says {row['decision']}"
-        elif not row["approval_is_for_this_digest"]:
-            yield f"{what}: the approval that it cites is for another digest"
+        place = (row["environment"], row["deployment"])
+        taken_up = row["serves"] and before.get(place) != row["model_digest"]
+        before[place] = row["model_digest"] if row["serves"] else ""
+        if taken_up and row["approval_problem"]:
+            what = f"{row['deployment']} {row['action']} {row['model_name']} {row['model_version']}"
+            yield f"{what}: of its approval, {row['approval_problem']}"
 
 
 def _columns(rows: list[Row]) -> tuple[list[str], list[list[Any]]]:

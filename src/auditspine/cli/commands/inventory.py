@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from auditspine.auditor.access import Listed
 from auditspine.auditor.access import inventory as list_all
 from auditspine.auditor.lineage.store import choose_tenant
 from auditspine.cli.connections import clickhouse_client
-from auditspine.cli.console import print_json, stdout
+from auditspine.cli.console import print_json, printable, stdout
 from auditspine.cli.lineage_view import TenantOption
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
 from auditspine.cli.settings import load_settings
@@ -65,8 +66,8 @@ def _table(found: list[Listed]) -> Table:
         label = " ".join(part for part in (each.name, each.version) if part)
         table.add_row(
             each.kind,
-            label.replace("[", r"\["),
-            known.replace("[", r"\["),
+            Text(printable(label)),
+            Text(printable(known)),
             f"[warn]{', '.join(each.missing)}[/]" if each.missing else "[good]-[/]",
         )
     return table

@@ -1,5 +1,8 @@
 """``auditspine rebuild``: replay the sealed topics and compare a projection with its log."""
 
+import time
+from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -8,8 +11,14 @@ import typer
 from auditspine.cli.connections import clickhouse_store, kafka_properties, read_trust
 from auditspine.cli.console import print_json, stderr, stdout
 from auditspine.cli.control import read_control
+from auditspine.cli.errors import CliError
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, ServersOption
-from auditspine.cli.settings import load_settings
+from auditspine.cli.settings import Settings, load_settings
+from auditspine.embedded.lock import acquire, release
+from auditspine.sinks.store import Store
+
+_TRIES = 4
+_PAUSE_S = 0.5  # more after each try
 
 
 class ProjectionName(StrEnum):
@@ -34,7 +43,8 @@ def rebuild(
     worker on this machine has read, and notifies nobody; with `--check` the worker may go on
     meanwhile. Interrupted, it has changed nothing, or can be run again.
 
-    Exits with 0 when all was equal or was put right, with 1 when `--check` found a difference.
+    Exits with 0 when all was equal or was put right, with 1 when `--check` found a difference or
+    rows belong to no entry, with 2 when a partition's state is not here.
 
     **Examples**
 
@@ -57,26 +67,28 @@ def rebuild(
     kafka = {**kafka_properties(settings), "log_level": "0"}
     texts = {**schema_texts(), **read_control(kafka, settings.topics).schemas}
     keys = tuple(known.public_key for known in read_trust(settings.trust_path).log_keys)
-    shadow = ShadowTables(clickhouse_store(settings), made.name, [t.name for t in made.tables])
+    store = clickhouse_store(settings)
+    shadow = ShadowTables(store, made.name, [table.name for table in made.tables])
     parts = Parts(made, Decoder(texts), shadow, keys, settings.state_path)
     config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], kafka)
-    shadow.prepare()
+    lock = acquire(settings.state_path / f"{made.name}.rebuild.lock")
     try:
-        states, sizes = [], dict[str, int]()
-        for each in replay(config, parts, replace=not check):
-            states.append(each)
-            sizes[each.position.origin] = each.position.size
-            stderr.print(
-                f"{each.topic}[{each.partition}]: {each.position.size} entries", style="dim"
-            )
+        shadow.prepare()
+        states = _replayed(replay(config, parts))
+        sizes = {each.position.origin: each.position.size for each in states}
         tables = shadow.compare(sizes)
+        beyond = _beyond(shadow, store, sizes)
+        absent = _absent(made, settings, states)
         differs = any(table.count for table in tables) or not all(s.equal for s in states)
-        if differs and not check:
+        if differs and not check:  # rows first: a state that is right claims that they are
             shadow.put_right(sizes)
+            list(replay(config, replace(parts, store=None), replace=True))
     finally:
         shadow.drop()
+        release(lock)
     if as_json:
-        print_json(_value(projection, states, tables, replaced=differs and not check))
+        found = _value(projection, states, tables, replaced=differs and not check)
+        print_json(found | {"not_compared": absent, "beyond_the_log": beyond})
     else:
         for table in tables:
             _print(table)
@@ -85,7 +97,56 @@ def rebuild(
             stdout.print(f"[bad]✗[/] the workers' state: {wrong} keys differ")
         if differs and not check:
             stdout.print("[good]✓[/] put right")
-    raise typer.Exit(int(differs and check))
+        for name, count in beyond.items():
+            stdout.print(f"[bad]✗[/] {name}: {count} rows are of no entry of a known log")
+        for place in absent:
+            stdout.print(f"[warn]![/] {place}: not compared, its state is not here")
+    if (differs and check) or beyond:
+        raise typer.Exit(1)
+    raise typer.Exit(2 if absent else 0)
+
+
+def _replayed(results: Iterable[Any]) -> list[Any]:
+    """Wait for a replay, telling how far it is.
+
+    Raises:
+        CliError: There is no state to compare with.
+    """
+    states = []
+    for each in results:
+        states.append(each)
+        stderr.print(f"{each.topic}[{each.partition}]: {each.position.size} entries", style="dim")
+    if not states:
+        raise CliError(
+            "no state of this projection is here: run this where its worker runs, with the same "
+            "--data-dir or AUDITSPINE_STATE_DIR"
+        )
+    return states
+
+
+def _absent(projection: Any, settings: Settings, states: list[Any]) -> list[str]:
+    """Name the partitions that have entries and no state here."""
+    here = {(each.topic, each.partition) for each in states}
+    return [
+        f"{topic}[{partition}]"
+        for stream in projection.streams
+        for topic in [settings.topics.sealed(stream)]
+        for partition in range(settings.topics.partition_count(stream))
+        if (topic, partition) not in here
+    ]
+
+
+def _beyond(shadow: Any, store: Store, sizes: dict[str, int]) -> dict[str, int]:
+    """Count rows of no entry; a worker may be ahead of what has landed for a moment."""
+    found: dict[str, int] = {}
+    for attempt in range(_TRIES):
+        time.sleep(attempt * _PAUSE_S)
+        heads = {str(o): int(size) for o, size in store.query("SELECT origin, size FROM log_heads")}
+        ends = {o: max(heads.get(o, 0), sizes.get(o, 0)) for o in heads.keys() | sizes.keys()}
+        found = shadow.beyond(ends)
+        if not found:
+            break
+    return found
 
 
 def _print(table: Any) -> None:

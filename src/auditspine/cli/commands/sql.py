@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.table import Table
+from rich.text import Text
 
 from auditspine.auditor.questions import QUESTIONS, Question
 from auditspine.cli.connections import clickhouse_client
-from auditspine.cli.console import print_json, stderr, stdout
+from auditspine.cli.console import print_json, printable, stderr, stdout
 from auditspine.cli.errors import CliError
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
 from auditspine.cli.settings import load_settings
@@ -87,13 +88,13 @@ def table_of(columns: Any, rows: Any, limit: int = 100) -> Table:
         record.add_column(style="title", no_wrap=True)
         record.add_column(overflow="fold")
         for name, value in zip(columns, rows[0], strict=True):
-            record.add_row(str(name), _cell(value))
+            record.add_row(str(name), Text(printable(_cell(value))))
         return record
     table = Table(box=None, header_style="title", pad_edge=False)
     for name in columns:
         table.add_column(str(name), overflow="fold")
     for row in rows[:limit]:
-        table.add_row(*map(_cell, row))
+        table.add_row(*(Text(printable(_cell(value))) for value in row))
     if len(rows) > limit:
         table.caption = f"{len(rows) - limit} more rows; --limit {len(rows)} or --json shows them"
     return table
@@ -114,7 +115,7 @@ def _cell(value: object) -> str:
         text = value[: len("sha256:") + 16] + "…"
     else:
         text = str(value)
-    return (text if len(text) <= _CELL else text[: _CELL - 1] + "…").replace("[", r"\[")
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
 
 
 def _bind(parameters: list[str]) -> dict[str, str]:

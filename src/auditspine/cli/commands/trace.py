@@ -68,8 +68,9 @@ def trace(
         named = [] if subject.startswith(_PREFIX) else store.matching(subject)
         if named:
             node = store.find(subject)
-            graph = store.reach([node.node_id], Direction.UPSTREAM, depth)
-            tags = effective_tags(graph)
+            whole = store.reach([node.node_id], Direction.UPSTREAM)
+            tags = effective_tags(whole)  # of all that it came of, however much is shown
+            graph = whole if depth is None else whole.within(depth)
             value = node_value(node, tags[node.node_id])
             title = f"What {node.label} came of"
             show_graph(graph, title, tags=tags, subject=value, **forms)
