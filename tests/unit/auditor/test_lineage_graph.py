@@ -63,6 +63,17 @@ def test_tags_pass_along_edges_that_carry_them_and_no_others() -> None:
     assert tags["next"] == Tags()
 
 
+def test_what_is_shown_within_some_steps_keeps_the_tags_of_all() -> None:
+    made = graph(
+        [node("a", sensitivity="restricted"), node("b"), node("c", "model")],
+        [edge("a", "b"), edge("b", "c")],
+        ["c"],
+    )
+    assert set(made.within(1).nodes) == {"b", "c"}
+    assert set(made.within(5).nodes) == {"a", "b", "c"}
+    assert effective_tags(made)["c"].sensitivity == "restricted"
+
+
 NAMES = [f"n{i}" for i in range(7)]
 PAIRS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=20)
 
