@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from importlib.resources import files
 from pathlib import Path
 
 import clickhouse_connect
@@ -31,6 +30,7 @@ from auditspine.processors.projection.rebuild import rebuild
 from auditspine.processors.projection.state import Position, StateFile
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder, encode, parse_json
+from auditspine.sinks.migrate import migrate
 
 KEY = Ed25519PrivateKey.generate()
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -328,14 +328,9 @@ def clickhouse(tmp_path):
             "password": endpoint.admin_password,
         }
         client = clickhouse_connect.get_client(**arguments)
-        client.command("CREATE DATABASE auditspine")
+        migrate(client, "auditspine")
         client.close()
         arguments["database"] = "auditspine"
-        client = clickhouse_connect.get_client(**arguments)
-        ddl = (files("auditspine.sinks") / "migrations" / "0002_projections.sql").read_text()
-        for statement in filter(str.strip, ddl.split(";\n")):
-            client.command(statement)
-        client.close()
         yield arguments
 
 
