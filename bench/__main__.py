@@ -72,7 +72,7 @@ def _run(made: Backbone, options: argparse.Namespace, size: int) -> dict[str, di
     rates = found["verify"] = verification.measure(made)
     _show("Verify, entries/s", rates)
     found["projections"] = projections.measure(made, options.events // 4)
-    _show("Projections, from sealed topic to ClickHouse", found["projections"])
+    _show("Projections: segments to state and ClickHouse", found["projections"])
     for name in ("lineage", "access"):
         rate = found["projections"][f"{name}, events/s"]
         _ratio(f"{name} : Faust agent with a table", rate, found["ledger"]["agent"], None)
