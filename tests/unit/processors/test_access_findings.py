@@ -9,6 +9,7 @@ from zlib import crc32
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.processors.memory_state import Memory
 
 from auditspine.processors.access.fold import AccessProjection
 from auditspine.processors.access.grants import GRANTS, REVIEWS, VERDICTS
@@ -27,17 +28,6 @@ POLICY = AccessPolicy()
 DAY = 24 * 3600 * 1000
 START = 1_790_000_000_000
 DATA = {"kind": "dataset", "name": "loans", "version": "1", "digest": "sha256:" + "ab" * 32}
-
-
-class Memory:
-    def __init__(self) -> None:
-        self.values: dict[bytes, bytes] = {}
-
-    def get(self, key: bytes) -> bytes | None:
-        return self.values.get(key)
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self.values[key] = value
 
 
 class Log:
@@ -183,6 +173,19 @@ def test_a_grant_that_its_own_policy_narrows_is_beyond_scope() -> None:
     log.access(operation="export", sensitivity="internal")
     rows = AccessProjection(policy).fold(log.events, Memory())[VERDICTS]
     assert dict(zip(VERDICTS.columns, rows[0], strict=True))["verdict"] == "beyond_scope"
+
+
+def test_a_policy_that_cannot_be_evaluated_never_allows() -> None:
+    policy = AccessPolicy(
+        'permit (principal == Role::"data_reader", action, resource) '
+        "when { context.sensitivity * 9223372036854775807 > 0 };"
+    )
+    log = Log().grant("ana", "data_reader").access()
+    changes = AccessProjection(policy).fold(log.events, Memory())
+    [verdict] = [dict(zip(VERDICTS.columns, row, strict=True)) for row in changes[VERDICTS]]
+    found = [dict(zip(FINDINGS.columns, row, strict=True)) for row in changes[FINDINGS]]
+    assert verdict["verdict"] != "allowed"
+    assert ("policy_error", "critical") in [(each["kind"], each["severity"]) for each in found]
 
 
 def test_a_grant_to_a_workload_is_none_to_a_person_of_that_name() -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.processors.memory_state import Memory
 
 from auditspine.processors.lineage.fold import LineageProjection
 from auditspine.processors.lineage.graph import EDGES, MARKS, NODES
@@ -21,19 +22,6 @@ from auditspine.schemas.parse import parse_json
 DECODER = Decoder(schema_texts())
 TYPES = sorted(LineageProjection.event_types)
 WHEN = ("position", "first_position", "first_at", "appended_at", "registered_at", "version")
-
-
-class Memory:
-    """A state in memory."""
-
-    def __init__(self) -> None:
-        self.values: dict[bytes, bytes] = {}
-
-    def get(self, key: bytes) -> bytes | None:
-        return self.values.get(key)
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self.values[key] = value
 
 
 class Graph:

@@ -1,8 +1,9 @@
 """The lineage projection: folds lifecycle events into a graph of artifacts, runs and decisions.
 
-Nodes, edges and marks are the same in whatever order events come, and however often: each keeps
-the earliest time that any event gives it. Only findings speak of the order, since they say what
-was not known yet. Each log is folded for itself; a tenant's lifecycle is in one log.
+Nodes and edges are the same in whatever order events come, and however often: each keeps the
+earliest time that any event gives it. A mark is what one event says, once. Only findings speak of
+the order, since they say what was not known yet. Each log is folded for itself; a tenant's
+lifecycle is in one log.
 """
 
 import json
@@ -24,6 +25,7 @@ from auditspine.processors.lineage.graph import (
 )
 from auditspine.processors.projection.findings import (
     FINDINGS,
+    MOST_FINDINGS,
     Artifact,
     Finding,
     Source,
@@ -33,7 +35,6 @@ from auditspine.processors.projection.port import Changes, Row, SealedEvent, Sta
 from auditspine.schemas.relations import REGISTERED_KINDS, Relation
 
 _CHUNK = 64  # successors in one value of the state
-_MOST_FINDINGS = 1000  # of one event
 _SEARCH = 10_000  # nodes that a search for a cycle visits; readers of the graph find the others
 _COUNT = Struct(">I")
 
@@ -53,7 +54,7 @@ class LineageProjection:
         findings: list[Row] = []
         source = Source(self.name, self.logic_version)
         for event in events:
-            for ordinal, finding in enumerate(step.take(event)[:_MOST_FINDINGS]):
+            for ordinal, finding in enumerate(step.take(event)[:MOST_FINDINGS]):
                 findings.append(finding_row(source, event, ordinal, finding))
         return {
             NODES: list(step.nodes.values()),

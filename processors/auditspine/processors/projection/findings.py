@@ -30,6 +30,9 @@ FINDINGS = Table(
     ),
 )
 
+MOST_FINDINGS = 1000
+"""Findings of one event that are kept: an event may name anything any number of times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
