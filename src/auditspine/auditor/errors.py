@@ -7,3 +7,7 @@ class AuditorError(Exception):
 
 class SourceError(AuditorError):
     """Evidence cannot be read: nothing is known about it. Try again or name another source."""
+
+
+class UnknownTenantError(AuditorError):
+    """The tenant is not known here, or none was named and there are several."""

@@ -92,32 +92,11 @@ _IN_PRODUCTION = Question(
     "in-production",
     "What is in production, who approved it, and on which validations?",
     """
-WITH current AS (
-    SELECT JSONExtractString(body, 'deployment', 'name') AS deployment,
-        argMax(JSONExtractString(body, 'action'), (appended_at, origin, position)) AS action,
-        argMax(JSONExtractString(body, 'model', 'name'), (appended_at, origin, position)) AS model,
-        argMax(JSONExtractString(body, 'model', 'version'), (appended_at, origin, position))
-            AS version,
-        argMax(JSONExtractString(body, 'model', 'digest'), (appended_at, origin, position))
-            AS digest,
-        argMax(JSONExtractString(body, 'approval_event_id'), (appended_at, origin, position))
-            AS approval
-    FROM committed_evidence
-    WHERE tenant = {tenant:String} AND event_type = 'deployment.changed'
-        AND JSONExtractString(body, 'environment') = {environment:String}
-    GROUP BY deployment
-)
-SELECT c.deployment AS deployment, c.model AS model, c.version AS version, c.digest AS digest,
-    a.actor_principal AS approved_by, JSONExtractString(a.body, 'role') AS role,
-    JSONExtractString(a.body, 'decision') AS decision, a.appended_at AS approved_at,
-    JSONExtractString(a.body, 'subject', 'digest') = c.digest AS approval_is_for_this_digest,
-    arrayMap(v -> JSONExtractString(v, 'digest'), JSONExtractArrayRaw(a.body, 'validations'))
-        AS validations
-FROM current AS c LEFT JOIN (
-    SELECT toString(event_id) AS id, actor_principal, appended_at, body
-    FROM committed_evidence WHERE tenant = {tenant:String} AND event_type = 'approval.decided'
-) AS a ON a.id = c.approval
-WHERE c.action NOT IN ('retired', 'paused')
+SELECT deployment, model_name AS model, model_version AS version, model_digest AS digest,
+    changed_by, approved_by, approver_role, decision, approved_at, approval_problem, validations
+FROM deployment_history
+WHERE tenant = {tenant:String} AND environment = {environment:String}
+    AND serves AND recorded_until > now64(3)
 ORDER BY deployment
 """,
     {"tenant": "the tenant", "environment": "where it serves, e.g. production"},

@@ -73,7 +73,7 @@ def test_what_is_in_quarantine(told):
 def test_what_is_in_production_and_who_approved_it(told):
     (row,) = ask(told, "in-production")
     assert (row["model"], row["version"], row["approved_by"]) == ("credit", "1", "svc")
-    assert row["approval_is_for_this_digest"] == 1
+    assert row["approval_problem"] == ""
     assert row["validations"] == ["sha256:" + "ee" * 32]
 
 

@@ -9,11 +9,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from lineage_story import BUREAU, MODELS, event_id, lifecycle, predictions
 
-from auditspine.auditor.lineage.errors import UnknownArtifactError, UnknownTenantError
+from auditspine.auditor.asking import choose_tenant
+from auditspine.auditor.errors import UnknownTenantError
+from auditspine.auditor.lineage.errors import UnknownArtifactError
 from auditspine.auditor.lineage.graph import Direction, effective_tags
 from auditspine.auditor.lineage.prediction import find_predictions, origin_of
 from auditspine.auditor.lineage.releases import compare, serving, versions
-from auditspine.auditor.lineage.store import LineageStore, Moment, choose_tenant
+from auditspine.auditor.lineage.store import LineageStore, Moment
 
 LEDGER_START = datetime.fromtimestamp(1_790_000_000, UTC)
 BOTH_RELEASES = {

@@ -265,6 +265,7 @@ SELECT
         w.withdrawn_at > a.appended_at, 'it was withdrawn',
         ''
     ) AS approval_problem,
+    a.validations AS validations,
     c.recorded_from AS recorded_from,
     c.recorded_until AS recorded_until,
     c.occurred_from AS occurred_from,
@@ -284,6 +285,8 @@ LEFT JOIN
         JSONExtractString(body, 'decision') AS decision,
         JSONExtractString(body, 'role') AS role,
         JSONExtractString(body, 'subject', 'digest') AS subject,
+        arrayMap(v -> JSONExtractString(v, 'digest'), JSONExtractArrayRaw(body, 'validations'))
+            AS validations,
         parseDateTime64BestEffortOrNull(JSONExtractString(body, 'expires_at'), 6, 'UTC') AS expires_at
     FROM committed_evidence
     WHERE event_type = 'approval.decided' AND bitAnd(flags, 2) = 0

@@ -15,7 +15,3 @@ class UnknownArtifactError(AuditorError):
     def __init__(self, message: str, near: Sequence[str]) -> None:
         super().__init__(message)
         self.near = tuple(near)
-
-
-class UnknownTenantError(AuditorError):
-    """The tenant has no lineage here, or none was named and there are several."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from auditspine.auditor.asking import query
 from auditspine.auditor.lineage.errors import UnknownArtifactError
 from auditspine.auditor.lineage.graph import (
     Direction,
@@ -18,7 +19,7 @@ from auditspine.auditor.lineage.graph import (
     LineageNode,
     Subgraph,
 )
-from auditspine.auditor.lineage.store import LineageStore, query
+from auditspine.auditor.lineage.store import LineageStore
 from auditspine.schemas.relations import Relation
 
 _PREDICTION = """

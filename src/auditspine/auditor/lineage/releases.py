@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from auditspine.auditor.errors import SourceError
+from auditspine.auditor.asking import named_rows, query
 from auditspine.auditor.lineage.graph import Direction, LineageNode
-from auditspine.auditor.lineage.store import NOW, LineageStore, Moment, query
+from auditspine.auditor.lineage.store import NOW, LineageStore, Moment
 
 Row = dict[str, Any]
 
@@ -108,13 +107,13 @@ def serving(
         )
     sql = _SERVING.format(moment=" AND ".join(conditions) or "1")
     values = {"tenant": tenant, "name": name, "environment": environment}
-    return _rows(client, sql, {**values, **moment.parameters()})
+    return named_rows(client, sql, {**values, **moment.parameters()})
 
 
 def versions(client: Client, tenant: str, name: str, moment: Moment = NOW) -> list[Row]:
     """Give a model's versions, and why each was trained; arguments and errors as above."""
     sql = _VERSIONS.format(moment=moment.until("registered_at", "occurred_at"))
-    return _rows(client, sql, {"tenant": tenant, "name": name, **moment.parameters()})
+    return named_rows(client, sql, {"tenant": tenant, "name": name, **moment.parameters()})
 
 
 def compare(store: LineageStore, before: LineageNode, after: LineageNode) -> ReleaseDiff:
@@ -174,12 +173,3 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]
-
-
-def _rows(client: Client, sql: str, values: dict[str, object]) -> list[Row]:
-    try:
-        result = client.query(sql, parameters=values)
-    except (ClickHouseError, OSError) as exc:
-        line = str(exc).strip().split("\n", 1)[0][:300]
-        raise SourceError(f"ClickHouse could not answer: {line}") from exc
-    return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]

@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from auditspine.auditor.errors import SourceError
-from auditspine.auditor.lineage.errors import UnknownArtifactError, UnknownTenantError
+from auditspine.auditor.asking import query
+from auditspine.auditor.lineage.errors import UnknownArtifactError
 from auditspine.auditor.lineage.graph import (
     Direction,
     LineageEdge,
@@ -25,12 +24,6 @@ from auditspine.schemas.relations import Relation
 
 _AT_ONCE = 5_000  # ids in one query
 _MANY = 12  # candidates that an error names
-_TENANTS = """
-    SELECT DISTINCT toString(tenant) AS name FROM (
-        SELECT tenant FROM lineage_nodes UNION ALL SELECT tenant FROM access_verdicts
-        UNION ALL SELECT tenant FROM access_grants
-    ) ORDER BY name
-"""
 _COLUMNS = """
     toString(node_id) AS id, any(toString(artifact_kind)) AS kind, any(artifact_name) AS name,
     any(artifact_version) AS node_version, any(lower(hex(artifact_digest))) AS sha256,
@@ -95,37 +88,6 @@ class Moment:
 
 
 NOW = Moment()
-
-
-def choose_tenant(client: Client, named: str | None) -> str:
-    """Give the tenant that was named, or the only one.
-
-    Raises:
-        UnknownTenantError: It has no lineage here, or several have and none was named.
-        SourceError: ClickHouse refuses or is away.
-    """
-    found = [str(row[0]) for row in query(client, _TENANTS, {})]
-    if named is None and len(found) == 1:
-        return found[0]
-    known = f"; known here: {', '.join(found)}" if found else "; no event of any is folded yet"
-    if named is None:
-        raise UnknownTenantError(f"name the tenant with --tenant{known}")
-    if named not in found:
-        raise UnknownTenantError(f"tenant {named} is not known here{known}")
-    return named
-
-
-def query(client: Client, sql: str, parameters: dict[str, object]) -> list[Sequence[Any]]:
-    """Run a query and give its rows.
-
-    Raises:
-        SourceError: ClickHouse refuses or is away.
-    """
-    try:
-        return list(client.query(sql, parameters=parameters).result_rows)
-    except (ClickHouseError, OSError) as exc:
-        line = str(exc).strip().split("\n", 1)[0][:300]
-        raise SourceError(f"ClickHouse could not answer: {line}") from exc
 
 
 class LineageStore:
