@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from rich.text import Text
 from rich.tree import Tree
 
+from auditspine.auditor.asking import choose_tenant
 from auditspine.auditor.lineage.dot import to_dot
 from auditspine.auditor.lineage.graph import (
     Direction,
@@ -20,7 +20,7 @@ from auditspine.auditor.lineage.graph import (
     Tags,
 )
 from auditspine.auditor.lineage.page import to_html
-from auditspine.auditor.lineage.store import LineageStore, Moment, choose_tenant
+from auditspine.auditor.lineage.store import LineageStore, Moment
 from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.console import print_json, printable, stderr, stdout
 from auditspine.cli.errors import CliError
@@ -71,23 +71,6 @@ _DOWNSTREAM = {
     Relation.CONFIGURED: "configures",
 }
 
-TenantOption = Annotated[
-    str | None, typer.Option("--tenant", help="The tenant; needed when there are several.")
-]
-RecordedOption = Annotated[
-    str | None,
-    typer.Option(
-        "--recorded",
-        metavar="TIME",
-        help="As the ledger stood at this time, such as 2026-11-25T12:00Z; UTC without a zone.",
-    ),
-]
-OccurredOption = Annotated[
-    str | None,
-    typer.Option(
-        "--occurred", metavar="TIME", help="As things stood at this time by what events say."
-    ),
-]
 DepthOption = Annotated[
     int | None, typer.Option("--depth", min=1, help="Steps to follow. [default: all]")
 ]
@@ -96,15 +79,6 @@ HtmlOption = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write a picture that opens in a browser."),
 ]
-
-
-def moment_of(recorded: str | None, occurred: str | None) -> Moment:
-    """Read the times of the options.
-
-    Raises:
-        CliError: One is not a time.
-    """
-    return Moment(_time("--recorded", recorded), _time("--occurred", occurred))
 
 
 @contextmanager
@@ -285,13 +259,3 @@ def _edge_value(edge: LineageEdge) -> dict[str, Any]:
         "origin": edge.origin,
         "position": edge.position,
     }
-
-
-def _time(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise CliError(f"{option}: expected a time such as 2026-11-25T12:00Z, got {text}") from exc
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

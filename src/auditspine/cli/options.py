@@ -1,9 +1,13 @@
 """Options that several commands share, and the settings that follow from them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from auditspine.auditor.lineage.store import Moment
+from auditspine.cli.errors import CliError
 
 DataDirOption = Annotated[
     Path | None,
@@ -36,3 +40,44 @@ ClickHouseOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+TenantOption = Annotated[
+    str | None, typer.Option("--tenant", help="The tenant; needed when there are several.")
+]
+RecordedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--recorded",
+        metavar="TIME",
+        help="As the ledger stood at this time, such as 2026-11-25T12:00Z; UTC without a zone.",
+    ),
+]
+OccurredOption = Annotated[
+    str | None,
+    typer.Option(
+        "--occurred", metavar="TIME", help="As things stood at this time by what events say."
+    ),
+]
+
+
+def moment_of(recorded: str | None, occurred: str | None) -> Moment:
+    """Read the times of the options.
+
+    Raises:
+        CliError: One is not a time.
+    """
+    return Moment(parse_time("--recorded", recorded), parse_time("--occurred", occurred))
+
+
+def parse_time(option: str, text: str | None) -> datetime | None:
+    """Read a time of an option; UTC where it names no zone.
+
+    Raises:
+        CliError: It is not a time.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise CliError(f"{option}: expected a time such as 2026-11-25T12:00Z, got {text}") from exc
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

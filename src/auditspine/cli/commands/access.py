@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +10,22 @@ import typer
 from clickhouse_connect.driver.client import Client
 
 from auditspine.auditor.access import HeldGrant, grants_at, held_grants
-from auditspine.auditor.lineage.store import choose_tenant
+from auditspine.auditor.asking import choose_tenant
 from auditspine.cli.commands.sql import table_of
 from auditspine.cli.connections import clickhouse_client, kafka_properties, trusted_log_keys
 from auditspine.cli.console import print_json, stdout
 from auditspine.cli.errors import CliError
-from auditspine.cli.lineage_view import RecordedOption, TenantOption, moment_of
 from auditspine.cli.operator import await_sealed
-from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, ServersOption
+from auditspine.cli.options import (
+    ClickHouseOption,
+    DataDirOption,
+    JsonOption,
+    RecordedOption,
+    ServersOption,
+    TenantOption,
+    moment_of,
+    parse_time,
+)
 from auditspine.cli.sealed_watch import SealedWatch
 from auditspine.cli.settings import Settings, load_settings
 from auditspine.ledger.verdict import Verdict
@@ -130,7 +137,8 @@ def review(
         active = [each for each in held_grants(client, of) if each.standing == "active"]
     rows = [_shown(each) | {"assessment": each.assessment(unused_days)} for each in active]
     if review_id is not None:
-        if not reviewer or not due:
+        due_at = parse_time("--due", due or None)
+        if not reviewer or due_at is None:
             raise CliError("--open needs --reviewer and --due")
         if not active:
             raise CliError("there is no active grant to review")
@@ -138,7 +146,7 @@ def review(
             review_id=review_id,
             grants=tuple(each.grant_id for each in active),
             reviewer=reviewer,
-            due_at=_moment("--due", due),
+            due_at=due_at,
         )
         speaker = _Speaker(settings, of, reviewer, workload, key, domain)
         speaker.say([lambda env: AccessReviewOpened(envelope=env, body=body)], "periodic review")
@@ -266,11 +274,3 @@ def _shown(grant: HeldGrant) -> dict[str, object]:
         "used for": ", ".join(sorted(grant.used_operations) + sorted(grant.used_kinds)),
         "idle days": grant.idle_days,
     }
-
-
-def _moment(option: str, text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise CliError(f"{option}: expected a time such as 2026-12-15, got {text}") from exc
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -7,16 +7,16 @@ from rich.text import Text
 
 from auditspine.auditor.lineage.releases import Change, compare
 from auditspine.cli.console import print_json, printable, stdout
-from auditspine.cli.lineage_view import (
+from auditspine.cli.lineage_view import describe, node_value, opened
+from auditspine.cli.options import (
+    ClickHouseOption,
+    DataDirOption,
+    JsonOption,
     OccurredOption,
     RecordedOption,
     TenantOption,
-    describe,
     moment_of,
-    node_value,
-    opened,
 )
-from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
 
 _HELP = "`kind:name@version`, `name@version` or `sha256:` and the first digits."
 

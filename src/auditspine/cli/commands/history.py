@@ -10,14 +10,16 @@ from auditspine.auditor.lineage.releases import Row, serving, versions
 from auditspine.cli.commands.sql import table_of
 from auditspine.cli.console import print_json, printable, stdout
 from auditspine.cli.errors import CliError
-from auditspine.cli.lineage_view import (
+from auditspine.cli.lineage_view import opened
+from auditspine.cli.options import (
+    ClickHouseOption,
+    DataDirOption,
+    JsonOption,
     OccurredOption,
     RecordedOption,
     TenantOption,
     moment_of,
-    opened,
 )
-from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
 
 
 def history(

@@ -14,16 +14,20 @@ from auditspine.cli.lineage_view import (
     DepthOption,
     DotOption,
     HtmlOption,
-    OccurredOption,
-    RecordedOption,
-    TenantOption,
-    moment_of,
     node_value,
     opened,
     require_one_form,
     show_graph,
 )
-from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
+from auditspine.cli.options import (
+    ClickHouseOption,
+    DataDirOption,
+    JsonOption,
+    OccurredOption,
+    RecordedOption,
+    TenantOption,
+    moment_of,
+)
 
 _LIVE = ("environment", "deployment", "model_name", "model_version", "changed_by", "recorded_from")
 

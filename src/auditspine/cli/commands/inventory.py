@@ -6,13 +6,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from auditspine.auditor.access import Listed
-from auditspine.auditor.access import inventory as list_all
-from auditspine.auditor.lineage.store import choose_tenant
+from auditspine.auditor.asking import choose_tenant
+from auditspine.auditor.inventory import Listed, list_all
 from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.console import print_json, printable, stdout
-from auditspine.cli.lineage_view import TenantOption
-from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
+from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, TenantOption
 from auditspine.cli.settings import load_settings
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -76,34 +76,59 @@ def rebuild(
         shadow.prepare()
         states = _replayed(replay(config, parts))
         sizes = {each.position.origin: each.position.size for each in states}
-        tables = shadow.compare(sizes)
-        beyond = _beyond(shadow, store, sizes)
-        absent = _absent(made, settings, states)
-        differs = any(table.count for table in tables) or not all(s.equal for s in states)
-        if differs and not check:  # rows first: a state that is right claims that they are
+        found = _Found(
+            states,
+            shadow.compare(sizes),
+            _beyond(shadow, store, sizes),
+            _absent(made, settings, states),
+        )
+        if found.differs and not check:  # rows first: a state that is right claims that they are
             shadow.put_right(sizes)
             list(replay(config, replace(parts, store=None), replace=True))
     finally:
         shadow.drop()
         release(lock)
     if as_json:
-        found = _value(projection, states, tables, replaced=differs and not check)
-        print_json(found | {"not_compared": absent, "beyond_the_log": beyond})
+        print_json(found.value(projection, replaced=found.differs and not check))
     else:
-        for table in tables:
+        found.show(replaced=found.differs and not check)
+    if (found.differs and check) or found.beyond:
+        raise typer.Exit(1)
+    raise typer.Exit(2 if found.absent else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a comparison found."""
+
+    states: list[Any]
+    tables: list[Any]
+    beyond: dict[str, int]
+    absent: list[str]
+
+    @property
+    def differs(self) -> bool:
+        """Whether rows or states are not what the log says."""
+        return any(t.count for t in self.tables) or not all(s.equal for s in self.states)
+
+    def show(self, *, replaced: bool) -> None:
+        """Print it for a person."""
+        for table in self.tables:
             _print(table)
-        wrong = sum(each.differing for each in states)
+        wrong = sum(each.differing for each in self.states)
         if wrong:
             stdout.print(f"[bad]✗[/] the workers' state: {wrong} keys differ")
-        if differs and not check:
+        if replaced:
             stdout.print("[good]✓[/] put right")
-        for name, count in beyond.items():
+        for name, count in self.beyond.items():
             stdout.print(f"[bad]✗[/] {name}: {count} rows are of no entry of a known log")
-        for place in absent:
+        for place in self.absent:
             stdout.print(f"[warn]![/] {place}: not compared, its state is not here")
-    if (differs and check) or beyond:
-        raise typer.Exit(1)
-    raise typer.Exit(2 if absent else 0)
+
+    def value(self, projection: str, *, replaced: bool) -> dict[str, Any]:
+        """Give it as JSON takes it."""
+        value = _value(projection, self.states, self.tables, replaced=replaced)
+        return value | {"not_compared": self.absent, "beyond_the_log": self.beyond}
 
 
 def _replayed(results: Iterable[Any]) -> list[Any]:

@@ -13,16 +13,20 @@ from auditspine.cli.lineage_view import (
     DepthOption,
     DotOption,
     HtmlOption,
-    OccurredOption,
-    RecordedOption,
-    TenantOption,
-    moment_of,
     node_value,
     opened,
     require_one_form,
     show_graph,
 )
-from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption
+from auditspine.cli.options import (
+    ClickHouseOption,
+    DataDirOption,
+    JsonOption,
+    OccurredOption,
+    RecordedOption,
+    TenantOption,
+    moment_of,
+)
 
 _PREFIX = "prediction:"
 
