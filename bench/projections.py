@@ -11,8 +11,9 @@ from auditspine.cli.connections import clickhouse_client, clickhouse_store, read
 from auditspine.cli.flow import measure as measure_flow
 from auditspine.cli.processors import PROJECTIONS
 from auditspine.cli.settings import Settings
-from auditspine.processors.projection.follower import Follower, Parts, SealedMessage
+from auditspine.processors.projection.follower import Follower, Parts
 from auditspine.processors.projection.port import Projection
+from auditspine.processors.projection.sealed_partition import SealedMessage
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder
 from auditspine.schemas.examples import example

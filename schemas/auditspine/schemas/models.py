@@ -347,6 +347,28 @@ class LabelCount(Record, frozen=True):
     rows: Count
 
 
+class LogRange(Record, frozen=True):
+    """A tenant's entries in a range of a log, and what proves that none is missing.
+
+    Attributes:
+        origin: The log's identity: region/cluster/topic-id/partition.
+        topic: Its source topic.
+        partition: Its source partition.
+        first: Position of the first entry of the range.
+        size: Position after its last entry.
+        entries: Entries in it that claim the tenant.
+        leaves: SHA-256 of the leaf hashes of those entries, 32 bytes each, in order.
+    """
+
+    origin: Name
+    topic: Token
+    partition: IntCount
+    first: Count
+    size: Count
+    entries: Count
+    leaves: Digest
+
+
 class Slice(Record, frozen=True):
     """A part of a snapshot: the rows in which one attribute has one value.
 
@@ -1310,22 +1332,60 @@ class TenancyDecidedBody(Body, frozen=True):
         routing: SHA-256 of the routing file that carries it out.
         rationale: Why.
         reversal_plan: How to go back.
+        tenant: The tenant; null when a domain is decided on.
+        domain: The domain, for tenants without a space of their own; null when a tenant is decided
+            on.
+        space: Name of the space, as in the routing file.
+        topic_prefix: First part of the names of its source topics.
     """
 
     isolation: Isolation
     routing: Digest
     rationale: Statement
     reversal_plan: Statement
+    tenant: Token | None = None
+    domain: Token | None = None
+    space: Token = "shared"
+    topic_prefix: Token = "auditspine."
 
 
 class TenancyDecided(Event, frozen=True):
-    """How a tenant is kept apart from others was decided."""
+    """A tenant or a domain is to be kept apart; a tenant counts nowhere until it moved."""
 
     event_type: ClassVar[str] = "tenancy.decided"
-    stream: ClassVar[str] = "lifecycle"
+    stream: ClassVar[str] = "control"
     schema_name: ClassVar[str] = "auditspine.events.TenancyDecided"
 
     body: TenancyDecidedBody
+
+
+class TenantMovedBody(Body, frozen=True):
+    """What tenant.moved says.
+
+    Attributes:
+        tenant: The tenant.
+        space: Name of the space, as in the routing file.
+        topic_prefix: First part of the names of its source topics.
+        decision_id: The tenancy.decided that this carries out.
+        history: Its entries in logs of other spaces that this space did not hold before, in their
+            order.
+    """
+
+    tenant: Token
+    space: Token
+    topic_prefix: Token
+    decision_id: EventId
+    history: tuple[LogRange, ...] = ()
+
+
+class TenantMoved(Event, frozen=True):
+    """A tenant's events count in a space from here on, after its history elsewhere."""
+
+    event_type: ClassVar[str] = "tenant.moved"
+    stream: ClassVar[str] = "control"
+    schema_name: ClassVar[str] = "auditspine.events.TenantMoved"
+
+    body: TenantMovedBody
 
 
 class TenantRegisteredBody(Body, frozen=True):
@@ -1416,6 +1476,7 @@ EVENTS: tuple[type[Event], ...] = (
     SecretRead,
     ServingConfigurationChanged,
     TenancyDecided,
+    TenantMoved,
     TenantRegistered,
     ValidationReported,
 )

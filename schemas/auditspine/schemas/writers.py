@@ -216,6 +216,20 @@ def _label_count(value: models.LabelCount) -> bytes:
     )
 
 
+def _log_range(value: models.LogRange) -> bytes:
+    return b"".join(
+        (
+            text(value.origin),
+            text(value.topic),
+            long(value.partition),
+            long(value.first),
+            long(value.size),
+            long(value.entries),
+            fixed32(value.leaves),
+        )
+    )
+
+
 def _slice(value: models.Slice) -> bytes:
     return b"".join(
         (
@@ -927,6 +941,10 @@ def _tenancy_decided_body(value: models.TenancyDecidedBody) -> bytes:
             fixed32(value.routing),
             text(value.rationale),
             text(value.reversal_plan),
+            NULL if value.tenant is None else SOME + text(value.tenant),
+            NULL if value.domain is None else SOME + text(value.domain),
+            text(value.space),
+            text(value.topic_prefix),
         )
     )
 
@@ -936,6 +954,27 @@ def _tenancy_decided(value: models.TenancyDecided) -> bytes:
         (
             _envelope(value.envelope),
             _tenancy_decided_body(value.body),
+        )
+    )
+
+
+def _tenant_moved_body(value: models.TenantMovedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.tenant),
+            text(value.space),
+            text(value.topic_prefix),
+            text(value.decision_id),
+            array(value.history, _log_range),
+        )
+    )
+
+
+def _tenant_moved(value: models.TenantMoved) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _tenant_moved_body(value.body),
         )
     )
 
@@ -1014,6 +1053,7 @@ WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.SecretRead: _secret_read,
     models.ServingConfigurationChanged: _serving_configuration_changed,
     models.TenancyDecided: _tenancy_decided,
+    models.TenantMoved: _tenant_moved,
     models.TenantRegistered: _tenant_registered,
     models.ValidationReported: _validation_reported,
 }

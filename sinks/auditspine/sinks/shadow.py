@@ -5,7 +5,7 @@ the live projection wrote after the position of the rebuild are left alone.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auditspine.sinks.projections import ProjectionWriter
 from auditspine.sinks.store import Store
@@ -13,9 +13,12 @@ from auditspine.sinks.store import Store
 _PREFIX = "rebuild_"
 _LISTED = 5  # differing keys that are named
 _FOLDED = (
-    "arrayElementOrNull({sizes:Array(UInt64)}, indexOf({origins:Array(String)}, toString(origin)))"
+    "if(has({tenants:Array(String)}, toString(tenant)), "
+    "arrayElementOrNull({limits:Array(UInt64)}, indexOf({tenants:Array(String)}, toString(tenant)))"
+    ", "
+    "arrayElementOrNull({sizes:Array(UInt64)}, indexOf({origins:Array(String)}, toString(origin))))"
 )
-"""SQL for how many entries of a row's log were folded; null when none."""
+"""SQL for the version that rows of what was folded are below; null when nothing of it was."""
 _DIFFERENCES = """
     SELECT {key}, countIf(side = 'live') AS live, countIf(side = 'rebuilt') AS rebuilt
     FROM (
@@ -29,6 +32,27 @@ _DIFFERENCES = """
     HAVING (live != 1 OR rebuilt != 1 OR uniqExact(content) > 1)
         AND (live = 0 OR maxIf(version, side = 'live') < {size})
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """How far logs were folded.
+
+    Attributes:
+        sizes: Entries of each log, by origin.
+        tenants: Of tenants that moved: what is added to their positions, and the log that they
+            are in; their rows may name earlier logs.
+    """
+
+    sizes: Mapping[str, int]
+    tenants: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    def limits(self) -> dict[str, int]:
+        """Give the version that rows of each moved tenant are below."""
+        return {
+            tenant: base + self.sizes.get(origin, 0)
+            for tenant, (base, origin) in self.tenants.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +112,15 @@ class ShadowTables:
             for name in (self._shadow(table), f"{self._shadow(table)}_keys"):
                 self._store.command(f"DROP TABLE IF EXISTS `{name}` SYNC")
 
-    def compare(self, sizes: Mapping[str, int]) -> list[TableDifference]:
-        """Compare every table, up to where each log was rebuilt.
+    def compare(self, folded: Folded) -> list[TableDifference]:
+        """Compare every table, up to where each log was rebuilt."""
+        return [self._compare(table, folded) for table in self._tables]
 
-        Args:
-            sizes: Entries of each log that were folded, by origin.
-        """
-        return [self._compare(table, sizes) for table in self._tables]
-
-    def beyond(self, ends: Mapping[str, int]) -> dict[str, int]:
+    def beyond(self, ends: Folded) -> dict[str, int]:
         """Count rows that name a position at or after the end of their log, or no known log.
 
         Args:
-            ends: Entries of each log, by origin.
+            ends: Where each log ends.
 
         Returns:
             How many there are in each table that has any.
@@ -116,7 +136,7 @@ class ShadowTables:
                 found[table] = count
         return found
 
-    def put_right(self, sizes: Mapping[str, int]) -> None:
+    def put_right(self, folded: Folded) -> None:
         """Replace the rows that differ; can be repeated after it was interrupted."""
         for table in self._tables:
             key = self._key(table)
@@ -124,13 +144,13 @@ class ShadowTables:
             keys = f"SELECT {key} FROM ({differing})"  # noqa: S608
             shadow = self._shadow(table)
             self._store.command(
-                f"CREATE TABLE `{shadow}_keys` ENGINE = Memory AS {keys}", self._values(sizes)
+                f"CREATE TABLE `{shadow}_keys` ENGINE = Memory AS {keys}", self._values(folded)
             )
             try:
                 self._store.command(
                     f"DELETE FROM `{table}` WHERE ({key}) IN (SELECT * FROM `{shadow}_keys`)"  # noqa: S608
                     f" AND version < {_FOLDED}",
-                    self._values(sizes),
+                    self._values(folded),
                 )
                 self._store.command(
                     f"INSERT INTO `{table}` SELECT * FROM `{shadow}` FINAL"  # noqa: S608
@@ -139,8 +159,8 @@ class ShadowTables:
             finally:
                 self._store.command(f"DROP TABLE IF EXISTS `{shadow}_keys` SYNC")
 
-    def _compare(self, table: str, sizes: Mapping[str, int]) -> TableDifference:
-        differing, values = self._differences(table), self._values(sizes)
+    def _compare(self, table: str, folded: Folded) -> TableDifference:
+        differing, values = self._differences(table), self._values(folded)
         rows = self._store.query(
             "SELECT countIf(live = 0), countIf(rebuilt = 0), countIf(live > 0 AND rebuilt > 0)"  # noqa: S608
             f" FROM ({differing})",
@@ -169,10 +189,13 @@ class ShadowTables:
             own += " AND processor = {processor:String}"
         return own
 
-    def _values(self, sizes: Mapping[str, int]) -> dict[str, object]:
+    def _values(self, folded: Folded) -> dict[str, object]:
+        limits = folded.limits()
         return {
-            "origins": list(sizes),
-            "sizes": list(sizes.values()),
+            "origins": list(folded.sizes),
+            "sizes": list(folded.sizes.values()),
+            "tenants": list(limits),
+            "limits": list(limits.values()),
             "processor": self._processor,
         }
 

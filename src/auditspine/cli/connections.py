@@ -68,7 +68,7 @@ def clickhouse_client(
         accounts = read_accounts(DataDir(settings.data_dir).clickhouse / "accounts.json")
         chosen = accounts.reader if reader else accounts.admin
         user, password = (READER if reader else ADMIN), chosen.password
-    return _open(url, user, password, database or settings.clickhouse_database)
+    return _open(url, user, password, database or settings.database)
 
 
 def schema_ids(settings: Settings) -> dict[str, int]:

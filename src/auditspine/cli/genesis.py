@@ -1,9 +1,11 @@
 """Prepares a deployment: topics, keys, the first entries of the control log, the trust file."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from confluent_kafka.admin import AdminClient
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.cli.connections import clickhouse_client, schema_ids
@@ -15,7 +17,7 @@ from auditspine.embedded.datadir import write_json
 from auditspine.ledger.keyfile import create_key, read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.ledger.segment import Place
-from auditspine.ledger.topics import STREAMS
+from auditspine.producers.delivery import Delivery
 from auditspine.sinks.migrate import migrate
 
 
@@ -37,7 +39,7 @@ class Prepared:
 
 
 def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
-    """Bring a deployment to where producers and workers can start. Repeatable.
+    """Bring a deployment, all its spaces, to where producers and workers can start. Repeatable.
 
     Raises:
         CliError: No broker answers, a topic is not what logs need, or the trust file names
@@ -47,42 +49,59 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
         RegistryError: A schema registry is set and does not take the schemas.
     """
     admin = admin_client(kafka)
-    created = create_topics(admin, settings.topics, settings.replication)
-    log_key = _key(settings.log_key_path)
     operator_key = _key(settings.operator_key_path)
+    spaces = [settings.in_space(space.name) for space in settings.routing]
+    created = [
+        topic for each in spaces for topic in create_topics(admin, each.topics, each.replication)
+    ]
+    keys = [_key(each.log_key_path) for each in spaces]
+    logs = [find_logs(admin, each) for each in spaces]
+    state = settings.operator_key_path.with_name(settings.operator_key_path.name + ".state")
+    operator = Operator(kafka, spaces[0].topics, operator_key, state)
+    published: list[Delivery] = []
+    try:
+        said = read_control(kafka, spaces[0].topics)
+        for key, places in zip(keys, logs, strict=True):
+            more = operator.begin(said, raw_public_key(key), places, schema_ids(settings))
+            published += more
+            for delivery in more:
+                delivery.result(30)
+            said = read_control(kafka, spaces[0].topics)
+    finally:
+        operator.close()
+    _write_trust(settings.trust_path, logs[0][0].origin, operator_key, keys)
+    return Prepared(created, len(published), settings.trust_path, [p for of in logs for p in of])
+
+
+def find_logs(admin: AdminClient, settings: Settings) -> list[Place]:
+    """Give the logs of a space's own topics, control first where it is one of them.
+
+    Raises:
+        CliError: A topic is not what logs need.
+    """
     states = topic_states(admin, settings.topics)
     for topic in states:
         if topic.problems:
             raise CliError(f"topic {topic.name}: {'; '.join(topic.problems)}")
     ids = {topic.name: topic.topic_id for topic in states}
     cluster = cluster_id(admin)
-    logs = [
+    return [
         Place(f"{settings.region}/{cluster}/{ids[topic]}/{partition}", topic, partition)
-        for topic in map(settings.topics.source, STREAMS)
-        for partition in range(settings.topics.all()[topic])
+        for stream in settings.topics.own_streams
+        for topic in [settings.topics.source(stream)]
+        for partition in range(settings.topics.partition_count(stream))
     ]
-    state = settings.operator_key_path.with_name(settings.operator_key_path.name + ".state")
-    operator = Operator(kafka, settings.topics, operator_key, state)
-    try:
-        said = read_control(kafka, settings.topics)
-        published = operator.begin(said, raw_public_key(log_key), logs, schema_ids(settings))
-        for delivery in published:
-            delivery.result(30)
-    finally:
-        operator.close()
-    _write_trust(settings.trust_path, logs[0].origin, operator_key, log_key)
-    return Prepared(created, len(published), settings.trust_path, logs)
 
 
 def prepare_clickhouse(settings: Settings) -> list[str]:
-    """Create the database, its tables and views; give the names of the migrations applied.
+    """Create each space's database, tables and views; give the names of the migrations applied.
 
     Raises:
         SinkError: ClickHouse is away or refuses, or has other migrations.
     """
     client = clickhouse_client(settings, database="default")
     try:
-        return [done.name for done in migrate(client, settings.clickhouse_database)]
+        return [done.name for space in settings.routing for done in migrate(client, space.database)]
     finally:
         client.close()
 
@@ -95,14 +114,18 @@ def _key(path: Path) -> Ed25519PrivateKey:
 
 
 def _write_trust(
-    path: Path, control_origin: str, operator: Ed25519PrivateKey, log: Ed25519PrivateKey
+    path: Path,
+    control_origin: str,
+    operator: Ed25519PrivateKey,
+    logs: Sequence[Ed25519PrivateKey],
 ) -> None:
     trust = {
         "version": 1,
         "control_origin": control_origin,
         "operator_keys": [raw_public_key(operator).hex()],
         "log_keys": [
-            {"public_key": raw_public_key(log).hex(), "valid_from": None, "valid_to": None}
+            {"public_key": public, "valid_from": None, "valid_to": None}
+            for public in dict.fromkeys(raw_public_key(log).hex() for log in logs)
         ],
         "witnesses": [],
     }

@@ -1,7 +1,8 @@
 """The ``auditspine`` command: assembles the subcommands and turns errors into exit codes."""
 
+import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -49,6 +50,22 @@ app = typer.Typer(
     `AUDITSPINE_BOOTSTRAP_SERVERS`.
     """,
 )
+
+
+@app.callback()
+def _everywhere(
+    space: Annotated[
+        str | None,
+        typer.Option(
+            help="The space of the routing file to work in (`AUDITSPINE_SPACE`). [default: shared]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    if space is not None:
+        os.environ["AUDITSPINE_SPACE"] = space
+
+
 _START, _USE, _ASK, _RUN = "Start here", "Use it", "Ask about lineage and access", "Run its parts"
 app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(up.up)

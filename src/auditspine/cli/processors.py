@@ -24,6 +24,7 @@ from auditspine.processors.ledger.config import LedgerConfig
 from auditspine.processors.lineage.fold import LineageProjection
 from auditspine.processors.projection.app import ProjectionConfig, make_projection_app
 from auditspine.processors.projection.follower import Parts
+from auditspine.processors.projection.history import SealedHistory
 from auditspine.processors.projection.port import Projection
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder
@@ -76,6 +77,7 @@ def _ledger(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
             kafka,
             key,
             region=settings.region,
+            streams=settings.topics.own_streams,
             former_keys=tuple(known for known in trusted if known != own),
             instance_id=None if instance is None else f"{instance}-ledger",
             known_heads=heads,
@@ -100,7 +102,19 @@ def _projection(
     properties = dict(kafka)
     if instance is not None:
         properties["group.instance.id"] = f"{instance}-{projection.name}"
-    writer = ProjectionWriter(clickhouse_store(settings))
-    parts = Parts(projection, Decoder(texts), writer, tuple(keys), settings.state_path)
     config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], properties)
+    parts = Parts(
+        projection,
+        Decoder(texts),
+        ProjectionWriter(clickhouse_store(settings)),
+        tuple(keys),
+        settings.state_path,
+        settings.partitions,
+        history(settings, kafka, keys),
+    )
     return make_projection_app(config, parts)
+
+
+def history(settings: Settings, kafka: dict[str, str], keys: Sequence[bytes]) -> SealedHistory:
+    """Give what moved tenants did in other spaces, from the sealed topics."""
+    return SealedHistory(kafka, settings.topics.sealed("control"), keys)

@@ -3,6 +3,7 @@
 A setting that is not given is taken from the running embedded stack (`auditspine up`), if any.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from auditspine.cli.errors import CliError
+from auditspine.ledger.spaces import SHARED, Routing, Space, parse_routing, read_routing
 from auditspine.ledger.topics import Topics
 
 DEFAULT_DATA_DIR = Path(".auditspine")
@@ -60,6 +62,13 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Database of the evidence.")
     ] = "auditspine"
 
+    tenancy: Annotated[
+        Path | None, Field(description="Routing file: who has topics and a database apart.")
+    ] = None
+    space: Annotated[
+        str | None, Field(description="The space to work in; the shared one when not given.")
+    ] = None
+
     log_key: Annotated[
         Path | None, Field(description="The ledger's signing key (DATA_DIR/keys/log.pem).")
     ] = None
@@ -102,10 +111,48 @@ class Settings(BaseSettings):
         Field(ge=1, le=65535, description="Port of the embedded ClickHouse; a free one."),
     ] = None
 
+    @cached_property
+    def routing(self) -> Routing:
+        """Which space each tenant's and each domain's events belong to.
+
+        Raises:
+            FormatError: The routing file cannot be read, or says what cannot be.
+        """
+        prefix, database = self.topic_prefix, self.clickhouse_database
+        if self.tenancy is None:
+            return parse_routing("", prefix, database)
+        return read_routing(self.tenancy, prefix, database)
+
+    @property
+    def own_space(self) -> Space:
+        """The space that these settings work in.
+
+        Raises:
+            CliError: No such space is in the routing file.
+        """
+        name = self.space or SHARED
+        try:
+            return self.routing.spaces[name]
+        except KeyError:
+            known = ", ".join(self.routing.spaces)
+            raise CliError(
+                f"no space {name}: the routing file knows {known}; name the file in "
+                "AUDITSPINE_TENANCY"
+            ) from None
+
+    def in_space(self, space: str) -> "Settings":
+        """Give the same settings for another space."""
+        return self.model_copy(update={"space": space})
+
     @property
     def topics(self) -> Topics:
-        """The topics of this deployment."""
-        return Topics(self.topic_prefix, self.partitions)
+        """The topics of the space."""
+        return self.routing.topics(self.own_space, self.partitions)
+
+    @property
+    def database(self) -> str:
+        """The ClickHouse database of the space."""
+        return self.own_space.database
 
     @property
     def state_path(self) -> Path:
@@ -115,6 +162,9 @@ class Settings(BaseSettings):
     @property
     def log_key_path(self) -> Path:
         """Where the ledger's signing key lies."""
+        own = self.own_space.log_key
+        if own is not None:
+            return own if self.tenancy is None else self.tenancy.parent / own
         return self.log_key or self.data_dir / "keys" / "log.pem"
 
     @property

@@ -22,6 +22,7 @@ from auditspine.embedded.parts import Part
 from auditspine.embedded.ports import is_free
 from auditspine.embedded.stack import own
 from auditspine.embedded.supervisor import Supervisor
+from auditspine.ledger.spaces import Space
 from auditspine.producers.errors import RetryError
 from auditspine.sinks.errors import UnavailableError
 from auditspine.sinks.migrate import TABLES, VIEWS
@@ -111,11 +112,10 @@ def describe_stack(
     port = settings.clickhouse_port
     if port is not None and not is_free(port):
         raise PortTakenError("clickhouse port", port)
-    database = settings.clickhouse_database
     clickhouse = ClickHouseProcess(
         data.clickhouse,
         port or 0,
-        [f"{database}.{name}" for name in (*TABLES, *VIEWS)],
+        [f"{space.database}.{name}" for space in settings.routing for name in (*TABLES, *VIEWS)],
     )
     endpoints = {"kafka": node.bootstrap_servers, "clickhouse": clickhouse.url}
     door = Part(
@@ -126,6 +126,7 @@ def describe_stack(
         ready_timeout_s=180.0,
     )
     workers = [_worker(name, data.root) for name in WORKERS]
+    workers += [part for space in settings.routing for part in _space_workers(space, data.root)]
     return Stack([kafka, door, *workers], endpoints)
 
 
@@ -140,9 +141,23 @@ def prepare_all(settings: Settings, endpoints: dict[str, str]) -> None:
     prepare_clickhouse(settings)
 
 
+def _space_workers(space: Space, root: Path) -> list[Part]:
+    """Give what works in a space of its own: one worker for all processors, and one sink."""
+    if space.is_shared:
+        return []
+    processors = ("worker", "ledger", "access", "lineage")
+    return [
+        _part(f"worker-{space.name}", ("--space", space.name, *processors), root),
+        _part(f"sink-{space.name}", ("--space", space.name, "sink"), root),
+    ]
+
+
 def _worker(name: str, root: Path) -> Part:
     kind = name.partition("-")[0]
-    command = ("sink",) if kind == "sink" else ("worker", kind)
+    return _part(name, ("sink",) if kind == "sink" else ("worker", kind), root)
+
+
+def _part(name: str, command: tuple[str, ...], root: Path) -> Part:
     return Part(
         name=name,
         argv=(

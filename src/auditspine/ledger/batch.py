@@ -129,6 +129,14 @@ def parse_sig(sig: bytes) -> SigHeader:
     )
 
 
+def claimed_tenant(sig: bytes) -> str:
+    """Give the tenant that a ``sig`` header claims; empty when it cannot be parsed."""
+    try:
+        return parse_sig(sig).tenant
+    except FormatError:
+        return ""
+
+
 def leaf_context(
     public_key: bytes, tenant: str, producer: str, topic: str, partition: int
 ) -> bytes:

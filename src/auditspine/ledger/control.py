@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 from auditspine.ledger.batch import is_weak
 from auditspine.ledger.errors import FormatError, GapError
 from auditspine.ledger.event_schema import WIRE_HEADER, WIRE_MAGIC, EventSchema
+from auditspine.ledger.tenancy import Tenancy
 
 PLATFORM_TENANT = "-"
 """The tenant that control events carry; no tenant can be registered under this name."""
+
+_CONTROL = "control"
 
 HEARTBEAT = "producer.heartbeat"
 """The event type that every registered producer may publish."""
@@ -79,6 +82,7 @@ class ControlState:
         tenants: Tenant to the position of its registration.
         keys: Public key to what is registered for it.
         logs: Origin to opened log.
+        tenancy: Where each tenant's events count.
         findings: Valid entries that were ignored.
         size: Entries folded, valid or not.
     """
@@ -87,6 +91,7 @@ class ControlState:
     tenants: dict[str, int] = field(default_factory=dict)
     keys: dict[bytes, RegisteredKey] = field(default_factory=dict)
     logs: dict[str, OpenedLog] = field(default_factory=dict)
+    tenancy: Tenancy = field(default_factory=Tenancy)
     findings: list[Finding] = field(default_factory=list)
     size: int = 0
 
@@ -106,7 +111,7 @@ class ControlState:
         if event is None:
             return
         fold = _FOLDS.get(event["envelope"]["event_type"])
-        refusal = "unknown control event type" if fold is None else fold(self, event["body"])
+        refusal = "unknown control event type" if fold is None else fold(self, event)
         if refusal:
             self.findings.append(Finding(position, refusal))
 
@@ -127,13 +132,15 @@ class ControlState:
     def _position(self) -> int:
         return self.size - 1
 
-    def _register_tenant(self, body: Mapping[str, Any]) -> str:
+    def _register_tenant(self, event: Mapping[str, Any]) -> str:
+        body = event["body"]
         if body["tenant"] == PLATFORM_TENANT:
             return "the platform's tenant name cannot be registered"
         self.tenants.setdefault(body["tenant"], self._position)
         return ""
 
-    def _register_key(self, body: Mapping[str, Any]) -> str:
+    def _register_key(self, event: Mapping[str, Any]) -> str:
+        body = event["body"]
         public_key = bytes(body["public_key"])
         if is_weak(public_key):
             return "a point of small order is no key"
@@ -152,7 +159,8 @@ class ControlState:
         )
         return ""
 
-    def _revoke_key(self, body: Mapping[str, Any]) -> str:
+    def _revoke_key(self, event: Mapping[str, Any]) -> str:
+        body = event["body"]
         known = self.keys.get(bytes(body["public_key"]))
         if known is None:
             return "a key that is not registered cannot be revoked"
@@ -170,7 +178,8 @@ class ControlState:
         )
         return ""
 
-    def _register_schema(self, body: Mapping[str, Any]) -> str:
+    def _register_schema(self, event: Mapping[str, Any]) -> str:
+        body = event["body"]
         known = self.schemas.get(body["schema_id"])
         if known is not None:
             same = (known.event_type, known.text) == (body["event_type"], body["text"])
@@ -182,7 +191,8 @@ class ControlState:
         self.schemas[body["schema_id"]] = schema
         return ""
 
-    def _open_log(self, body: Mapping[str, Any]) -> str:
+    def _open_log(self, event: Mapping[str, Any]) -> str:
+        body = event["body"]
         opened = OpenedLog(
             body["origin"],
             body["topic"],
@@ -192,7 +202,18 @@ class ControlState:
         )
         if self.logs.setdefault(opened.origin, opened) != opened:
             return "the log is opened already with other properties"
+        if self.tenancy.shared is None and opened.topic.endswith(_CONTROL):
+            self.tenancy.shared = opened.topic.removesuffix(_CONTROL)
         return ""
+
+    def _decide_tenancy(self, event: Mapping[str, Any]) -> str:
+        tenant = event["body"].get("tenant")
+        if tenant is not None and tenant not in self.tenants:
+            return "the tenant is not registered"
+        return self.tenancy.decide(self._position, event)
+
+    def _move_tenant(self, event: Mapping[str, Any]) -> str:
+        return self.tenancy.move(self._position, event)
 
 
 _FOLDS: Mapping[str, Callable[[ControlState, Mapping[str, Any]], str]] = MappingProxyType(
@@ -202,5 +223,7 @@ _FOLDS: Mapping[str, Callable[[ControlState, Mapping[str, Any]], str]] = Mapping
         "key.revoked": ControlState._revoke_key,  # noqa: SLF001
         "schema.registered": ControlState._register_schema,  # noqa: SLF001
         "log.opened": ControlState._open_log,  # noqa: SLF001
+        "tenancy.decided": ControlState._decide_tenancy,  # noqa: SLF001
+        "tenant.moved": ControlState._move_tenant,  # noqa: SLF001
     }
 )

@@ -20,6 +20,7 @@ class Claims(NamedTuple):
     event_type: str
     occurred_at: int
     tenant: str
+    domain: str
     producer: str
 
 
@@ -28,6 +29,7 @@ _CLAIMED = (
     "envelope.event_type",
     "envelope.occurred_at",
     "envelope.tenant",
+    "envelope.domain",
     "envelope.workload.name",
 )
 

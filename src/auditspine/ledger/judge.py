@@ -82,6 +82,9 @@ _NOT_AVRO = Ruling(Verdict.UNDECODABLE, "the bytes are not those of the schema")
 _NO_ENVELOPE = Ruling(Verdict.UNDECODABLE, "the envelope is not the one that every event has")
 _BAD_EVENT_ID = Ruling(Verdict.UNDECODABLE, "envelope.event_id is not a UUID")
 _BAD_TIME = Ruling(Verdict.UNDECODABLE, "envelope.occurred_at is not between 1970 and 2299")
+_OTHER_SPACE = Ruling(
+    Verdict.WRONG_TENANT, "events of this tenant and domain belong in another space"
+)
 _OTHER_PRODUCER = Ruling(Verdict.NOT_PERMITTED, "the key belongs to another producer")
 _OTHER_WORKLOAD = Ruling(
     Verdict.NOT_PERMITTED, "envelope.workload.name and signature name different producers"
@@ -111,11 +114,13 @@ class Judge:
         self.table = ProducerTable() if table is None else table
         self._stream = stream
         self._place = (topic, partition)
+        self._prefix = topic.removesuffix(stream)
         self._signatures = BatchVerifier()
         self._control: ControlState | None = None
         self._control_size = -1
         self._speakers: dict[tuple[bytes, str], Ruling | None] = {}
         self._rights: dict[tuple[bytes, str, str, str], Ruling] = {}
+        self._homes: dict[tuple[str, str], bool] = {}
 
     def admit(self, message: Message) -> Admitted:
         """Check the batch signature and fold the producer table: once per message, in order."""
@@ -161,6 +166,7 @@ class Judge:
         self._control, self._control_size = control, control.size
         self._speakers.clear()
         self._rights.clear()
+        self._homes.clear()
 
     def _speaker(self, header: SigHeader, message: Message, control: ControlState) -> Ruling | None:
         """Say why a key may not speak for a tenant here; ``None`` when it may."""
@@ -184,19 +190,28 @@ class Judge:
         claimed = _claimed(message.value, control)
         if isinstance(claimed, Ruling):
             return claimed, False
-        (_, event_type, occurred_at, tenant, workload), schema = claimed
+        (_, event_type, occurred_at, tenant, domain, workload), schema = claimed
         ahead = occurred_at - message.timestamp * 1000
         skew = ahead > MAX_AHEAD_US or ahead < -MAX_BEHIND_US
         if tenant != header.tenant:
             return _OTHER_TENANT, skew
         if workload != header.producer:
             return _OTHER_WORKLOAD, skew
+        if not self._is_at_home(tenant, domain, control):
+            return _OTHER_SPACE, skew
         rights = (header.public_key, workload, event_type, schema.event_type)
         ruling = self._rights.get(rights)
         if ruling is None:
             key = control.keys.get(header.public_key) or self._root(header, message, control)
             ruling = self._rights[rights] = self._right(key, workload, event_type, schema)
         return ruling, skew
+
+    def _is_at_home(self, tenant: str, domain: str, control: ControlState) -> bool:
+        known = self._homes.get((tenant, domain))
+        if known is None:
+            known = self._stream == CONTROL or control.tenancy.takes(self._prefix, tenant, domain)
+            self._homes[tenant, domain] = known
+        return known
 
     def _right(
         self, key: RegisteredKey | None, producer: str, event_type: str, schema: EventSchema

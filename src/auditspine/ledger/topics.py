@@ -14,20 +14,30 @@ MAX_SOURCE_BYTES = 2 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Topic names of one deployment.
+    """Topic names of one deployment, or of one space of it (:mod:`auditspine.ledger.spaces`).
 
     Attributes:
         prefix: First part of every name, so that deployments can share a cluster.
         partitions: Partitions of each stream but control, which has one. Fixed for a
             log's life: events are placed by key, and each partition is a log.
+        control_prefix: First part of the control topics' names, which all spaces of a
+            deployment share; ``prefix`` when empty.
     """
 
     prefix: str = "auditspine."
     partitions: int = 4
+    control_prefix: str = ""
+
+    @property
+    def own_streams(self) -> tuple[str, ...]:
+        """The streams whose topics are its own: all, or all but the deployment's control."""
+        shares = self.control_prefix not in ("", self.prefix)
+        return tuple(s for s in STREAMS if not shares or s != "control")
 
     def source(self, stream: str) -> str:
         """Give the topic that services publish a stream to."""
-        return self.prefix + _known(stream)
+        is_control = _known(stream) == "control"
+        return ((self.control_prefix if is_control else "") or self.prefix) + stream
 
     def sealed(self, stream: str) -> str:
         """Give the topic that carries a stream's sealed segments."""
@@ -39,19 +49,21 @@ class Topics:
         Raises:
             ValueError: The topic is not one of this deployment's.
         """
-        if topic.startswith(self.prefix):
-            return _known(topic.removeprefix(self.prefix).removesuffix(".sealed"))
-        raise ValueError(f"topic {topic} does not start with {self.prefix}")
+        source = topic.removesuffix(".sealed")
+        for stream in STREAMS:
+            if source == self.source(stream):
+                return stream
+        raise ValueError(f"expected a topic that starts with {self.prefix}, got {topic}")
 
     def partition_count(self, stream: str) -> int:
         """Give the number of partitions of a stream's topics."""
         return 1 if _known(stream) == "control" else self.partitions
 
     def all(self) -> dict[str, int]:
-        """Give every topic with its number of partitions."""
+        """Give every topic of its own with its number of partitions."""
         return {
             name(stream): self.partition_count(stream)
-            for stream in STREAMS
+            for stream in self.own_streams
             for name in (self.source, self.sealed)
         }
 

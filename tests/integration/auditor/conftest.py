@@ -27,7 +27,8 @@ from auditspine.ledger.reader import SegmentReader
 from auditspine.ledger.segment import Place, SealingContext, encode_segment, seal
 from auditspine.ledger.verdict import Verdict
 from auditspine.processors.lineage.fold import LineageProjection
-from auditspine.processors.projection.follower import Follower, Parts, SealedMessage
+from auditspine.processors.projection.follower import Follower, Parts
+from auditspine.processors.projection.sealed_partition import SealedMessage
 from auditspine.schemas.catalogue import event_types, schema_texts
 from auditspine.schemas.codec import Decoder, encode
 from auditspine.schemas.parse import parse_json

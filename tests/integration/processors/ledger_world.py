@@ -81,7 +81,7 @@ class Backbone:
             self.producer.produce(
                 topic, value or None, headers={"sig": sig} if sig else None, partition=partition
             )
-        self.producer.flush(20)
+        assert self.producer.flush(60) == 0, "the broker took too long"
 
     def say(self, *contents: dict) -> None:
         """Publish control events as the operator."""
@@ -157,6 +157,7 @@ class Backbone:
         """Fold the source independently and compare everything with what was sealed."""
         entries, chain, hashes = self.entries(stream, partition), bytes(32), []
         source = self.source(stream, partition)
+        assert [e.offset for e in entries] == [offset for offset, *_ in source]
         assert [tuple(e[1:5]) for e in entries] == source
         for position, (entry, (_, _, value, sig)) in enumerate(zip(entries, source, strict=True)):
             raw = len(value).to_bytes(4, "big") + value + len(sig).to_bytes(4, "big") + sig

@@ -18,7 +18,8 @@ from auditspine.processors.access.edges import EDGES
 from auditspine.processors.access.fold import AccessProjection
 from auditspine.processors.projection.errors import SegmentRefused
 from auditspine.processors.projection.findings import FINDINGS, Source, derived_id
-from auditspine.processors.projection.follower import Follower, Parts, SealedMessage
+from auditspine.processors.projection.follower import Follower, Parts
+from auditspine.processors.projection.sealed_partition import SealedMessage
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder, encode
 from auditspine.schemas.models import (

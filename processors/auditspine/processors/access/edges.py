@@ -27,6 +27,7 @@ EDGES = Table(
         "last_position",
         "last_at",
         "count",
+        "last_origin",
         "version",
     ),
 )
@@ -95,6 +96,8 @@ class Tally(NamedTuple):
         last_position: Log position of the last time.
         last_at: LogAppendTime of it, milliseconds since 1970.
         times: How often.
+        first_elsewhere: The log of the first position where it is not the state's own.
+        last_elsewhere: The log of the last position where it is not the state's own.
     """
 
     first_position: int
@@ -102,15 +105,19 @@ class Tally(NamedTuple):
     last_position: int
     last_at: int
     times: int
+    first_elsewhere: str = ""
+    last_elsewhere: str = ""
 
     def encode(self) -> bytes:
         """Give the state's value."""
-        return _TALLY.pack(*self)
+        logs = _json(list(self[5:])) if self.first_elsewhere or self.last_elsewhere else b""
+        return _TALLY.pack(*self[:5]) + logs
 
     @classmethod
     def decode(cls, value: bytes) -> "Tally":
         """Read the state's value."""
-        return cls(*_TALLY.unpack(value))
+        logs = value[_TALLY.size :]
+        return cls(*_TALLY.unpack_from(value), *(json.loads(logs) if logs else ()))
 
 
 def touch_of(event: SealedEvent) -> Touch:
@@ -136,9 +143,11 @@ def touch_of(event: SealedEvent) -> Touch:
     )
 
 
-def edge_row(origin: str, touch: Touch, tally: Tally) -> Row:
-    """Give an edge's row of :data:`EDGES`; its version is the last position."""
+def edge_row(event: SealedEvent, touch: Touch, tally: Tally) -> Row:
+    """Give an edge's row of :data:`EDGES` after an event."""
     artifact = touch.artifact
+    origin = tally.first_elsewhere or event.own_log
+    last = tally.last_elsewhere or event.own_log
     return (
         origin,
         touch.tenant,
@@ -152,8 +161,9 @@ def edge_row(origin: str, touch: Touch, tally: Tally) -> Row:
         touch.network,
         touch.operation,
         touch.permitted,
-        *tally,
-        tally.last_position,
+        *tally[:5],
+        "" if last == origin else last,
+        event.version,
     )
 
 

@@ -28,6 +28,7 @@ def granted(step: Step, event: SealedEvent) -> Findings:
         envelope["actor"]["principal"],
         envelope["intent"]["reason"],
         body["expires_at"],
+        granted_elsewhere=event.elsewhere,
     )
     subject, artifact = of_grant(grant)
     if step.book.grant(tenant, grant.grant_id) is not None:
@@ -67,7 +68,7 @@ def revoked(step: Step, event: SealedEvent) -> Findings:
         yield Finding("revocation_of_nothing", "warning", subject, artifact, detail)
         return
     by = envelope["actor"]["principal"]
-    step.put(event, grant.revoked(event.position, event.appended_at, by))
+    step.put(event, grant.revoked(event, by))
 
 
 def sweep_grants(step: Step, event: SealedEvent, tenant: str) -> Findings:

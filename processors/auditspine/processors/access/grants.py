@@ -33,6 +33,7 @@ GRANTS = Table(
         "first_used_at",
         "last_used_at",
         "uses",
+        "revoked_origin",
         "version",
     ),
 )
@@ -104,6 +105,8 @@ class Grant:
         last_used_at: When last.
         uses: How often.
         idle_told: Whether it was reported as unused since it was last used.
+        granted_elsewhere: The log that gave it where it is not the state's own.
+        revoked_elsewhere: The log that took it back where it is not the state's own.
     """
 
     grant_id: str
@@ -123,6 +126,8 @@ class Grant:
     last_used_at: int | None = None
     uses: int = 0
     idle_told: bool = False
+    granted_elsewhere: str = ""
+    revoked_elsewhere: str = ""
 
     def is_active(self, at: int) -> bool:
         """Tell whether it stands at a time, milliseconds since 1970."""
@@ -139,9 +144,15 @@ class Grant:
             self, first_used_at=first, last_used_at=at, uses=self.uses + 1, idle_told=False
         )
 
-    def revoked(self, position: int, at: int, by: str) -> "Grant":
-        """Give it after it was taken back."""
-        return replace(self, revoked_position=position, revoked_at=at, revoked_by=by)
+    def revoked(self, event: SealedEvent, by: str) -> "Grant":
+        """Give it after an event took it back."""
+        return replace(
+            self,
+            revoked_position=event.position,
+            revoked_at=event.appended_at,
+            revoked_by=by,
+            revoked_elsewhere=event.elsewhere,
+        )
 
     def told_idle(self) -> "Grant":
         """Give it after it was reported as unused."""
@@ -149,7 +160,7 @@ class Grant:
 
     def encode(self) -> bytes:
         """Give the state's value."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode()
+        return _encode(self)
 
     @classmethod
     def decode(cls, value: bytes) -> "Grant":
@@ -175,6 +186,7 @@ class Review:
         revoked: Those that go.
         closed_at: When the last was decided; None while one is open.
         overdue_told: Whether it was reported as overdue.
+        opened_elsewhere: The log that opened it where it is not the state's own.
     """
 
     review_id: str
@@ -187,6 +199,7 @@ class Review:
     revoked: tuple[str, ...] = ()
     closed_at: int | None = None
     overdue_told: bool = False
+    opened_elsewhere: str = ""
 
     def decided(self, grant_id: str, decision: str, at: int) -> "Review":
         """Give it after a decision; the last one on a grant holds."""
@@ -209,7 +222,7 @@ class Review:
 
     def encode(self) -> bytes:
         """Give the state's value."""
-        return json.dumps(asdict(self), ensure_ascii=False).encode()
+        return _encode(self)
 
     @classmethod
     def decode(cls, value: bytes) -> "Review":
@@ -220,11 +233,23 @@ class Review:
         return cls(**fields)
 
 
+def _encode(value: Grant | Review) -> bytes:
+    fields = {
+        name: field
+        for name, field in asdict(value).items()
+        if not name.endswith("_elsewhere") or field
+    }
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
 def grant_row(event: SealedEvent, grant: Grant) -> Row:
     """Give a grant's row of :data:`GRANTS` after an event."""
     reach = grant.reach
+    origin = grant.granted_elsewhere or event.own_log
+    taken_back = grant.revoked_elsewhere or event.own_log
+    is_apart = grant.revoked_position is not None and taken_back != origin
     return (
-        event.origin,
+        origin,
         event.envelope["tenant"],
         grant.grant_id,
         grant.principal,
@@ -246,14 +271,15 @@ def grant_row(event: SealedEvent, grant: Grant) -> Row:
         grant.first_used_at,
         grant.last_used_at,
         grant.uses,
-        event.position,
+        taken_back if is_apart else "",
+        event.version,
     )
 
 
 def review_row(event: SealedEvent, review: Review) -> Row:
     """Give a review's row of :data:`REVIEWS` after an event."""
     return (
-        event.origin,
+        review.opened_elsewhere or event.own_log,
         event.envelope["tenant"],
         review.review_id,
         review.reviewer,
@@ -264,7 +290,7 @@ def review_row(event: SealedEvent, review: Review) -> Row:
         list(review.kept),
         list(review.revoked),
         review.closed_at,
-        event.position,
+        event.version,
     )
 
 

@@ -18,6 +18,7 @@ def review_opened(step: Step, event: SealedEvent) -> Findings:
         event.appended_at,
         body["due_at"],
         tuple(dict.fromkeys(body["grants"])),
+        opened_elsewhere=event.elsewhere,
     )
     artifact = Artifact("access_review", review.review_id, "", b"")
     if step.book.review(tenant, review.review_id) is not None:

@@ -37,7 +37,7 @@ def touched(step: Step, event: SealedEvent) -> Findings:
     key = touch.edge_key()
     tally = _seen(step.state.get(key), event)
     step.state.put(key, tally.encode())
-    step.edges[key] = edge_row(event.origin, touch, tally)
+    step.edges[key] = edge_row(event, touch, tally)
     yield from _reached(step, event, touch)
     yield from _origins(step, event, touch)
     verdict = _verdict(step, event, touch)
@@ -118,10 +118,11 @@ def _origins(step: Step, event: SealedEvent, touch: Touch) -> Findings:
 
 def _seen(known: bytes | None, event: SealedEvent) -> Tally:
     at, when = event.position, event.appended_at
+    log = event.elsewhere
     if known is None:
-        return Tally(at, when, at, when, 1)
+        return Tally(at, when, at, when, 1, log, log)
     tally = Tally.decode(known)
-    return tally._replace(last_position=at, last_at=when, times=tally.times + 1)
+    return tally._replace(last_position=at, last_at=when, times=tally.times + 1, last_elsewhere=log)
 
 
 def _sensitivity(event: SealedEvent) -> str:
@@ -160,5 +161,5 @@ def _verdict_row(event: SealedEvent, touch: Touch, verdict: Verdict, policy_dige
         "" if grant is None else grant.grant_id,
         "" if grant is None else grant.role,
         policy_digest,
-        event.position,
+        event.version,
     )

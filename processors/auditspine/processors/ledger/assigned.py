@@ -48,6 +48,7 @@ class AssignedLog:
         acknowledged: Source offset after the last acknowledged entry, ``None`` before the first.
         committed: The last committed one of those.
         until_table: Segments before the next one that carries the producer table.
+        control_size: Size of the control log that the last segment sealed here rests on.
     """
 
     place: Place
@@ -62,6 +63,7 @@ class AssignedLog:
     acknowledged: int | None = None
     committed: int | None = None
     until_table: int = 0
+    control_size: int = 0
 
     def add(self, message: Message, now: float) -> None:
         """Let a message wait."""
@@ -116,9 +118,18 @@ class Sealer:
         context = SealingContext(control_size, next_offset, self.now_ms(), table)
         segment, log.head = seal(log.place, log.head, judged, context, self.key)
         log.next_offset = next_offset
+        log.control_size = control_size
         log.until_table = (log.until_table or self.limits.table_every) - 1
         log.pending, log.pending_bytes = [], 0
         return encode_segment(segment)
+
+    def owes_checkpoint(self, log: AssignedLog) -> bool:
+        """Tell whether a tenant moved since the last segment.
+
+        Whoever moves it waits until every log has sealed by the decision; a checkpoint says so.
+        """
+        moved = self.control.state.tenancy.position
+        return log.own_control is None and not log.in_flight and log.control_size < moved
 
     def _judge(self, log: AssignedLog) -> tuple[list[Judged], int]:
         if log.own_control is not None:

@@ -149,12 +149,13 @@ class LedgerLoop:
             self._take(sealer, message, since)
         now = time.monotonic()
         for log in list(self._logs.values()):
-            if log.is_due(now, self._config.limits):
+            if log.is_due(now, self._config.limits) or sealer.owes_checkpoint(log):
                 self._seal(sealer, log)
         self._writer.serve()
         if now >= self._commit_at:
             self._commit_at = now + _COMMIT_EVERY_S
             self._commit(consumer, self._logs.values(), wait=False)
+            sealer.control.poll()
 
     def _consume(self, consumer: Consumer) -> tuple[list[KafkaMessage], float]:
         """Take messages; also tell since when, at the earliest, they have been waiting.

@@ -142,18 +142,26 @@ class Seen(NamedTuple):
         appended_at: LogAppendTime of that event, milliseconds since 1970.
         occurred_at: The earliest that any event says it happened, microseconds since 1970.
         event_id: The event that says so; the least id among equals.
+        elsewhere: The log of ``position`` where it is not the state's own.
     """
 
     position: int
     appended_at: int
     occurred_at: int
     event_id: str
+    elsewhere: str = ""
 
     @classmethod
     def of(cls, event: SealedEvent) -> "Seen":
         """Give when an event says what it says."""
         envelope = event.envelope
-        return cls(event.position, event.appended_at, envelope["occurred_at"], envelope["event_id"])
+        return cls(
+            event.position,
+            event.appended_at,
+            envelope["occurred_at"],
+            envelope["event_id"],
+            event.elsewhere,
+        )
 
     def merged(self, later: "Seen") -> "Seen":
         """Give both together; ``later`` comes later in the log."""
@@ -164,7 +172,7 @@ class Seen(NamedTuple):
 
     def encode(self) -> list[int | str]:
         """Give it as JSON takes it."""
-        return list(self)
+        return list(self) if self.elsewhere else list(self[:4])
 
 
 def node_row(
@@ -172,7 +180,7 @@ def node_row(
 ) -> Row:
     """Give a node's row of :data:`NODES`."""
     return (
-        event.origin,
+        seen.elsewhere or event.own_log,
         node.tenant,
         node_id,
         node.kind,
@@ -186,14 +194,14 @@ def node_row(
         None if registered is None else registered.appended_at,
         None if registered is None else registered.occurred_at,
         NO_EVENT if registered is None else UUID(registered.event_id),
-        event.position,
+        event.version,
     )
 
 
 def edge_row(event: SealedEvent, ids: tuple[UUID, UUID], edge: Edge, seen: Seen) -> Row:
     """Give an edge's row of :data:`EDGES`."""
     return (
-        event.origin,
+        seen.elsewhere or event.own_log,
         edge.source.tenant,
         *ids,
         edge.relation.value,
@@ -201,7 +209,7 @@ def edge_row(event: SealedEvent, ids: tuple[UUID, UUID], edge: Edge, seen: Seen)
         seen.appended_at,
         seen.occurred_at,
         UUID(seen.event_id),
-        event.position,
+        event.version,
     )
 
 
@@ -220,5 +228,5 @@ def mark_row(event: SealedEvent, node_id: UUID, mark: Mark) -> Row:
         UUID(envelope["event_id"]),
         envelope["actor"]["principal"],
         mark.detail,
-        event.position,
+        event.version,
     )

@@ -22,8 +22,9 @@ from mode.supervisors import CrashingSupervisor
 
 from auditspine.ledger.topics import Topics
 from auditspine.processors.projection.errors import StateError
-from auditspine.processors.projection.follower import Follower, Parts, SealedMessage
+from auditspine.processors.projection.follower import Follower, Parts
 from auditspine.processors.projection.kafka_settings import faust_settings
+from auditspine.processors.projection.sealed_partition import SealedMessage
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)

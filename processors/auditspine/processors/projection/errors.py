@@ -6,6 +6,8 @@ Drawn as a tree::
     ├── StateMoved      reload the state and try again
     ├── StateError      stop: the state cannot be used with this log
     ├── SegmentRefused  stop: the sealed topic holds something that must not drive a projection
+    ├── ReplayError     run it again: the sealed topic could not be read to the end
+    ├── HistoryError    stop: a moved tenant's history is not what its move names
     └── SettingsError   stop: a setting cannot be honoured
 """
 
@@ -36,6 +38,14 @@ class SegmentRefused(ProjectionError):  # noqa: N818 - reads as what happened
         self.topic = topic
         self.partition = partition
         self.offset = offset
+
+
+class ReplayError(ProjectionError):
+    """A sealed topic could not be read up to where it was to be read."""
+
+
+class HistoryError(ProjectionError):
+    """What a moved tenant did elsewhere cannot be read, or is not what its move names: stop."""
 
 
 class SettingsError(ProjectionError):

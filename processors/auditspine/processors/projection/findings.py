@@ -122,5 +122,5 @@ def finding_row(source: Source, event: SealedEvent, ordinal: int, finding: Findi
         artifact.version,
         artifact.digest,
         finding.detail,
-        event.position,
+        event.version,
     )

@@ -5,34 +5,24 @@ moves, and writing them again changes nothing.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from auditspine.ledger.errors import FormatError, IntegrityError
 from auditspine.ledger.reader import Accepted, SegmentReader
 from auditspine.ledger.segment import Entry
 from auditspine.ledger.verdict import Flag, Verdict
+from auditspine.processors.projection.arrivals import Arrivals, Moved, moved_tenants
 from auditspine.processors.projection.errors import SegmentRefused, StateMoved
+from auditspine.processors.projection.history import History
 from auditspine.processors.projection.port import Projection, ProjectionStore, SealedEvent
-from auditspine.processors.projection.state import Position, StateFile
+from auditspine.processors.projection.sealed_partition import SealedMessage
+from auditspine.processors.projection.state import Overlay, Position, StateFile
 from auditspine.schemas.codec import DecodedEvent, Decoder
 from auditspine.schemas.errors import UndecodableError
 
 _log = logging.getLogger(__name__)
-
-
-class SealedMessage(NamedTuple):
-    """A message of a sealed topic.
-
-    Attributes:
-        offset: Its Kafka offset.
-        value: A segment's bytes; ``None`` for a Kafka tombstone, which is refused.
-    """
-
-    offset: int
-    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +35,8 @@ class Parts:
         store: Where rows go; ``None`` computes without writing.
         public_keys: Log keys that are trusted, 32 bytes each.
         state_dir: Folder of the states of all projections.
+        partitions: Of the topic; a tenant's events are in one of them.
+        history: What moved tenants did elsewhere; ``None`` where no tenant ever moves.
     """
 
     projection: Projection
@@ -52,6 +44,8 @@ class Parts:
     store: ProjectionStore | None
     public_keys: Sequence[bytes]
     state_dir: Path
+    partitions: int = 1
+    history: History | None = None
 
     def state_path(self, topic: str, partition: int) -> Path:
         """Give the path of a partition's state."""
@@ -81,6 +75,11 @@ class Follower:
         self._topic, self._partition = topic, partition
         self.state = StateFile(path or parts.state_path(topic, partition))
         self.entries = 0
+        self._arrivals = (
+            None
+            if parts.history is None
+            else Arrivals(parts.history, topic, partition, parts.partitions)
+        )
         self._reload()
 
     def step(self, messages: Sequence[SealedMessage]) -> None:
@@ -100,6 +99,10 @@ class Follower:
                 _log.warning("another worker advanced the state: %s", exc)
                 self._reload()
 
+    def moved(self) -> dict[str, Moved]:
+        """Give the tenants that came to this log with a history elsewhere."""
+        return moved_tenants(self.state.items())
+
     def close(self) -> None:
         """Close the state."""
         self.state.close()
@@ -107,20 +110,23 @@ class Follower:
     def _reload(self) -> None:
         at = self.position = self.state.position()
         self._reader = SegmentReader(self._parts.public_keys, at.size, at.chain, at.origin or None)
+        if self._arrivals is not None:
+            self._arrivals.reset()
 
     def _step(self, messages: Sequence[SealedMessage]) -> None:
         before = self.position
-        events = [
-            event
-            for message in messages
-            for event in self._events(message.offset, self._accept(message))
-        ]
+        accepted = [(message.offset, self._accept(message)) for message in messages]
         with self.state.snapshot(before) as overlay:
-            changes = self._parts.projection.fold(events, overlay)
-        if self._parts.store is not None:
-            for table, rows in changes.items():
-                if rows:
-                    self._parts.store.write(table.name, table.columns, rows)
+            events: list[SealedEvent] = []
+            for offset, each in accepted:
+                if each is None:
+                    continue
+                for history in self._history(offset, each, overlay):
+                    self._fold(events, overlay)
+                    self._fold(history, overlay)
+                    events = []
+                events.extend(self._events(offset, each, overlay))
+            self._fold(events, overlay)
         reader = self._reader
         after = Position(
             reader.origin or "",
@@ -133,6 +139,14 @@ class Follower:
         self.position = after
         self.entries += after.size - before.size
 
+    def _fold(self, events: Iterable[SealedEvent], overlay: Overlay) -> None:
+        """Fold events and write the rows; the state is stored by the step's end."""
+        changes = self._parts.projection.fold(events, overlay)
+        if self._parts.store is not None:
+            for table, rows in changes.items():
+                if rows:
+                    self._parts.store.write(table.name, table.columns, rows)
+
     def _accept(self, message: SealedMessage) -> Accepted | None:
         if message.value is None:
             raise self._refused(message.offset, "a message without a value is not a segment")
@@ -141,22 +155,36 @@ class Follower:
         except (FormatError, IntegrityError) as exc:
             raise self._refused(message.offset, str(exc)) from exc
 
-    def _events(self, offset: int, accepted: Accepted | None) -> Iterator[SealedEvent]:
-        if accepted is None:
-            return
-        wanted = self._parts.projection.event_types
+    def _history(
+        self, offset: int, accepted: Accepted, overlay: Overlay
+    ) -> Iterator[Iterable[SealedEvent]]:
+        """Give what tenants did elsewhere that goes on in this segment."""
+        if self._arrivals is not None:
+
+            def wanted(entry: Entry, origin: str, log: str, base: int) -> SealedEvent | None:
+                event = self._wanted(offset, entry, origin)
+                return event and replace(event, log=log, base=base)
+
+            yield from self._arrivals.before(accepted, overlay, wanted)
+
+    def _events(self, offset: int, accepted: Accepted, overlay: Overlay) -> Iterator[SealedEvent]:
+        origin, arrivals = accepted.segment.origin, self._arrivals
         for entry in accepted.entries():
-            if entry.verdict is Verdict.VALID and not entry.flags & Flag.DUPLICATE:
-                event = self._decode(offset, entry)
-                if event.event_type in wanted:
-                    yield SealedEvent(
-                        accepted.segment.origin,
-                        entry.position,
-                        entry.timestamp,
-                        event.event_type,
-                        event.envelope,
-                        event.body,
-                    )
+            event = self._wanted(offset, entry, origin)
+            if event is not None:
+                base = arrivals.base(event.envelope["tenant"], overlay) if arrivals else 0
+                yield replace(event, base=base) if base else event
+
+    def _wanted(self, offset: int, entry: Entry, origin: str) -> SealedEvent | None:
+        """Give an entry as an event, if it is one that the projection wants."""
+        if entry.verdict is not Verdict.VALID or entry.flags & Flag.DUPLICATE:
+            return None
+        event = self._decode(offset, entry)
+        if event.event_type not in self._parts.projection.event_types:
+            return None
+        return SealedEvent(
+            origin, entry.position, entry.timestamp, event.event_type, event.envelope, event.body
+        )
 
     def _decode(self, offset: int, entry: Entry) -> DecodedEvent:
         try:

@@ -20,6 +20,8 @@ class SealedEvent:
         event_type: For example ``artifact.accessed``.
         envelope: Decoded envelope; the ledger judged it, so it has every field.
         body: Decoded body, under the schema that its producer wrote it with.
+        log: The log whose state takes it; ``origin``, unless it is a tenant's history elsewhere.
+        base: Added to positions of a tenant that moved, so that later rows have higher versions.
     """
 
     origin: str
@@ -28,6 +30,26 @@ class SealedEvent:
     event_type: str
     envelope: Mapping[str, Any]
     body: Mapping[str, Any]
+    log: str = ""
+    base: int = 0
+
+    @property
+    def version(self) -> int:
+        """The version of rows that it changes."""
+        return self.base + self.position
+
+    @property
+    def elsewhere(self) -> str:
+        """The log that it is sealed in, if that is another than the state's; else empty.
+
+        What is kept in a state names a log only where it is not the state's own.
+        """
+        return self.origin if self.log and self.log != self.origin else ""
+
+    @property
+    def own_log(self) -> str:
+        """The log whose state takes it."""
+        return self.log or self.origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,19 @@ The sealed log is the truth; a state is a cache of its fold. A rebuild notifies 
 """
 
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-
-from auditspine.ledger.topics import MAX_MESSAGE_BYTES
 from auditspine.processors.projection.app import ProjectionConfig
-from auditspine.processors.projection.errors import ProjectionError
-from auditspine.processors.projection.follower import Follower, Parts, SealedMessage
+from auditspine.processors.projection.arrivals import Moved
+from auditspine.processors.projection.follower import Follower, Parts
+from auditspine.processors.projection.sealed_partition import read_sealed
 from auditspine.processors.projection.state import Overlay, Position, StateFile
 
 _BATCH = 256  # segments
-_STALL_S = 30.0
-
-
-class ReplayError(ProjectionError):
-    """The sealed topic could not be read up to where the state has read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +30,7 @@ class Rebuild:
         keys: Keys of the rebuilt state.
         differing: Keys that are missing, surplus or of another value in the state.
         replaced: Whether the state was replaced.
+        moved: Tenants that came to this log with a history elsewhere.
     """
 
     topic: str
@@ -46,6 +39,7 @@ class Rebuild:
     keys: int
     differing: int
     replaced: bool
+    moved: Mapping[str, Moved]
 
     @property
     def equal(self) -> bool:
@@ -98,14 +92,16 @@ def _rebuild(
 ) -> Rebuild:
     position = live.position()
     with live.snapshot(position) as present:
-        messages = read_sealed(config, topic, partition, position.next_offset)
+        kafka = {"bootstrap.servers": config.bootstrap_servers, **config.kafka}
+        messages = read_sealed(kafka, topic, partition, position.next_offset)
         while batch := list(islice(messages, _BATCH)):
             follower.step(batch)
         keys, differing = _compare(live, present, follower.state)
     differing += follower.position != position
     if replace and differing:
         live.replace(position, follower.state)
-    return Rebuild(topic, partition, position, keys, differing, replace and differing > 0)
+    moved = follower.moved()
+    return Rebuild(topic, partition, position, keys, differing, replace and differing > 0, moved)
 
 
 def _compare(live: StateFile, present: Overlay, rebuilt: StateFile) -> tuple[int, int]:
@@ -117,48 +113,3 @@ def _compare(live: StateFile, present: Overlay, rebuilt: StateFile) -> tuple[int
         missing += found is None
     surplus = sum(1 for _ in live.items()) - (keys - missing)
     return keys, keys - same + surplus
-
-
-def read_sealed(
-    config: ProjectionConfig, topic: str, partition: int, end: int
-) -> Iterator[SealedMessage]:
-    """Read a sealed partition from its start up to an offset.
-
-    Args:
-        config: The broker.
-        topic: Sealed topic.
-        partition: Its partition.
-        end: Offset to stop before.
-
-    Raises:
-        ReplayError: The broker reports an error, or gives nothing for 30 s.
-    """
-    consumer = Consumer(
-        {
-            "bootstrap.servers": config.bootstrap_servers,
-            **config.kafka,
-            "group.id": "auditspine-rebuild",  # required, never committed to
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",
-            "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
-        }
-    )
-    where = f"{topic}[{partition}]"
-    try:
-        consumer.assign([TopicPartition(topic, partition, 0)])
-        offset, deadline = 0, time.monotonic() + _STALL_S
-        while offset < end:
-            message = consumer.poll(1.0)
-            error = None if message is None else message.error()
-            if error is not None and not error.retriable():
-                raise ReplayError(f"{where} at offset {offset}: {error.str()}")
-            if message is not None and error is None:
-                offset, deadline = (message.offset() or 0) + 1, time.monotonic() + _STALL_S
-                if offset <= end:
-                    yield SealedMessage(offset - 1, message.value())
-            elif time.monotonic() > deadline:
-                raise ReplayError(f"{where}: expected offset {end - 1}, got nothing after {offset}")
-    except KafkaException as exc:
-        raise ReplayError(f"{where}: {exc.args[0]}") from exc
-    finally:
-        consumer.close()

@@ -15,6 +15,7 @@ from auditspine.cli.errors import CliError
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, ServersOption
 from auditspine.cli.settings import Settings, load_settings
 from auditspine.embedded.lock import acquire, release
+from auditspine.sinks.shadow import Folded
 from auditspine.sinks.store import Store
 
 _TRIES = 4
@@ -52,7 +53,10 @@ def rebuild(
 
     `auditspine rebuild access`
     """
-    from auditspine.cli.processors import PROJECTIONS  # noqa: PLC0415 - Faust is slow to import
+    from auditspine.cli.processors import (  # noqa: PLC0415 - Faust is slow to import
+        PROJECTIONS,
+        history,
+    )
     from auditspine.processors.projection.app import ProjectionConfig  # noqa: PLC0415
     from auditspine.processors.projection.follower import Parts  # noqa: PLC0415
     from auditspine.processors.projection.rebuild import rebuild as replay  # noqa: PLC0415
@@ -69,24 +73,28 @@ def rebuild(
     keys = tuple(known.public_key for known in read_trust(settings.trust_path).log_keys)
     store = clickhouse_store(settings)
     shadow = ShadowTables(store, made.name, [table.name for table in made.tables])
-    parts = Parts(made, Decoder(texts), shadow, keys, settings.state_path)
+    elsewhere = history(settings, kafka, keys)
+    parts = Parts(
+        made, Decoder(texts), shadow, keys, settings.state_path, settings.partitions, elsewhere
+    )
     config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], kafka)
     lock = acquire(settings.state_path / f"{made.name}.rebuild.lock")
     try:
         shadow.prepare()
         states = _replayed(replay(config, parts))
-        sizes = {each.position.origin: each.position.size for each in states}
+        folded = _folded(states)
         found = _Found(
             states,
-            shadow.compare(sizes),
-            _beyond(shadow, store, sizes),
+            shadow.compare(folded),
+            _beyond(shadow, store, folded),
             _absent(made, settings, states),
         )
         if found.differs and not check:  # rows first: a state that is right claims that they are
-            shadow.put_right(sizes)
+            shadow.put_right(folded)
             list(replay(config, replace(parts, store=None), replace=True))
     finally:
         shadow.drop()
+        elsewhere.close()
         release(lock)
     if as_json:
         print_json(found.value(projection, replaced=found.differs and not check))
@@ -161,14 +169,26 @@ def _absent(projection: Any, settings: Settings, states: list[Any]) -> list[str]
     ]
 
 
-def _beyond(shadow: Any, store: Store, sizes: dict[str, int]) -> dict[str, int]:
+def _folded(states: list[Any]) -> Folded:
+    """Give how far each log was folded, and each tenant that came to it from elsewhere."""
+    sizes = {each.position.origin: each.position.size for each in states}
+    tenants: dict[str, tuple[int, str]] = {}
+    for each in states:
+        for tenant, moved in each.moved.items():
+            tenants[tenant] = moved.base, each.position.origin
+            sizes |= {origin: sizes.get(origin, 0) for origin in moved.origins}
+    return Folded(sizes, tenants)
+
+
+def _beyond(shadow: Any, store: Store, folded: Folded) -> dict[str, int]:
     """Count rows of no entry; a worker may be ahead of what has landed for a moment."""
     found: dict[str, int] = {}
+    sizes = folded.sizes
     for attempt in range(_TRIES):
         time.sleep(attempt * _PAUSE_S)
         heads = {str(o): int(size) for o, size in store.query("SELECT origin, size FROM log_heads")}
         ends = {o: max(heads.get(o, 0), sizes.get(o, 0)) for o in heads.keys() | sizes.keys()}
-        found = shadow.beyond(ends)
+        found = shadow.beyond(replace(folded, sizes=ends))
         if not found:
             break
     return found

@@ -42,6 +42,7 @@ def sink(
         settings.topics,
         clickhouse_store(settings),
         trusted_log_keys(settings.trust_path),
+        group_id=f"{settings.topics.prefix}sink",
         instance_id=None if instance is None else f"{instance}-sink",
     )
 

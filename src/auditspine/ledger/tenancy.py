@@ -1,0 +1,106 @@
+"""Where each tenant's events count, as the control log says: a part of its fold. Pure.
+
+A tenant without a decision belongs to its event's domain's space, else to the shared one. From
+``tenancy.decided`` until ``tenant.moved`` its events count nowhere, so that the history that the
+latter names is complete: nothing of the tenant can be sealed as valid after it where it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class LogRange(NamedTuple):
+    """A tenant's entries in a range of a log; fields as in the schema ``LogRange``."""
+
+    origin: str
+    topic: str
+    partition: int
+    first: int
+    size: int
+    entries: int
+    leaves: bytes
+
+
+class Move(NamedTuple):
+    """A tenant came to be in a space.
+
+    Attributes:
+        position: Of the entry of the control log that says so.
+        tenant: The tenant.
+        space: Name of the space.
+        topic_prefix: First part of its source topics' names.
+        history: The tenant's entries elsewhere that the space did not hold before.
+    """
+
+    position: int
+    tenant: str
+    space: str
+    topic_prefix: str
+    history: tuple[LogRange, ...]
+
+
+@dataclass(slots=True)
+class Tenancy:
+    """The fold of decisions and moves.
+
+    Attributes:
+        shared: Prefix of the shared space's topics; None until the control log's own opening.
+        tenants: Prefix of each tenant's space; None while it is being moved.
+        domains: Prefix of each domain's space.
+        moves: Moves in their order.
+        decisions: Tenants that are being moved, with the event_id of the decision.
+        position: Position after the last entry that changed anything; 0 before.
+    """
+
+    shared: str | None = None
+    tenants: dict[str, str | None] = field(default_factory=dict)
+    domains: dict[str, str] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    decisions: dict[str, str] = field(default_factory=dict)
+    position: int = 0
+
+    def takes(self, topic_prefix: str, tenant: str, domain: str) -> bool:
+        """Tell whether a tenant's events of a domain count on topics with this prefix."""
+        if tenant in self.tenants:
+            return self.tenants[tenant] == topic_prefix
+        home = self.domains.get(domain, self.shared)
+        return home is None or home == topic_prefix
+
+    def place_of(self, tenant: str) -> str | None:
+        """Give the prefix of the space that a tenant is in; None while it is being moved."""
+        return self.tenants.get(tenant, self.shared)
+
+    def decide(self, position: int, event: Mapping[str, Any]) -> str:
+        """Fold ``tenancy.decided``; give why it changes nothing, else the empty text."""
+        body = event["body"]
+        tenant, domain = body.get("tenant"), body.get("domain")
+        if (tenant is None) == (domain is None):
+            return "a decision is on a tenant or on a domain"
+        if tenant is not None:
+            self.tenants[tenant] = None
+            self.decisions[tenant] = event["envelope"]["event_id"]
+        elif body["topic_prefix"] == self.shared:
+            self.domains.pop(domain, None)
+        else:
+            self.domains[domain] = body["topic_prefix"]
+        self.position = position + 1
+        return ""
+
+    def move(self, position: int, event: Mapping[str, Any]) -> str:
+        """Fold ``tenant.moved``; give why it changes nothing, else the empty text."""
+        body = event["body"]
+        tenant, prefix = body["tenant"], body["topic_prefix"]
+        if self.decisions.get(tenant) != body["decision_id"]:
+            return "the tenant is not being moved by this decision"
+        del self.decisions[tenant]
+        if prefix == self.shared:
+            del self.tenants[tenant]
+        else:
+            self.tenants[tenant] = prefix
+        history = tuple(
+            LogRange(**{**each, "leaves": bytes(each["leaves"])}) for each in body["history"]
+        )
+        self.moves.append(Move(position, tenant, body["space"], prefix, history))
+        self.position = position + 1
+        return ""
