@@ -10,6 +10,7 @@ from functools import partial
 
 import structlog
 
+from auditspine.ledger.batch import claimed_tenant
 from auditspine.ledger.segment import Entry
 from auditspine.ledger.verdict import Verdict
 from auditspine.sinks.bad_rows import find_bad
@@ -55,13 +56,23 @@ class ChunkWriter:
         claims: Who may write.
         pool: Threads for inserts that go on beside each other; not those that call ``write``,
             which wait for them.
+        tenants: Whose content is written; of other entries only what is free of content. All
+            when not given.
     """
 
-    def __init__(self, store: Store, schemas: StoredSchemas, claims: Claims, pool: Pool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        schemas: StoredSchemas,
+        claims: Claims,
+        pool: Pool,
+        tenants: frozenset[str] | None = None,
+    ) -> None:
         self.store = store
         self.schemas = schemas
         self.claims = claims
         self.pool = pool
+        self.tenants = tenants
 
     def resume(self, topic: str, partition: int) -> Resume:
         """Give where a sealed partition goes on; errors as in :class:`Claims`."""
@@ -101,6 +112,7 @@ class _Landing:
         self._chunk = chunk
         self._lease = lease
         self._origin = chunk.last.segment.origin
+        self._tenants = writer.tenants
 
     def run(self) -> None:
         chunk = self._chunk
@@ -108,6 +120,8 @@ class _Landing:
         valid: dict[bytes, list[Entry]] = {}
         others: list[tuple[Entry, str]] = []
         for entry, _ in rows:
+            if self._tenants is not None and claimed_tenant(entry.sig) not in self._tenants:
+                continue
             if entry.verdict is Verdict.VALID:
                 valid.setdefault(entry.value[:WIRE_HEADER], []).append(entry)
             else:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from auditspine.cli.errors import CliError
 from auditspine.ledger.note import raw_public_key
 from auditspine.ledger.segment import FORMAT, Place
+from auditspine.ledger.spaces import Space
 from auditspine.ledger.topics import Topics
 from auditspine.producers.client import PLATFORM_TENANT, AuditClient
 from auditspine.producers.delivery import Delivery
@@ -27,8 +28,13 @@ from auditspine.schemas.models import (
     KeyRevokedBody,
     LogOpened,
     LogOpenedBody,
+    LogRange,
     SchemaRegistered,
     SchemaRegisteredBody,
+    TenancyDecided,
+    TenancyDecidedBody,
+    TenantMoved,
+    TenantMovedBody,
     TenantRegistered,
     TenantRegisteredBody,
 )
@@ -213,6 +219,49 @@ class Operator:
     def revoke_key(self, public_key: bytes, reason: str) -> Delivery:
         """Revoke a key: what it says from now on does not count."""
         return self._say(KeyRevoked, KeyRevokedBody(public_key=public_key, reason=reason), reason)
+
+    def decide_tenancy(
+        self,
+        space: Space,
+        routing: bytes,
+        rationale: str,
+        reversal_plan: str,
+        *,
+        tenant: str | None = None,
+        domain: str | None = None,
+    ) -> Delivery:
+        """Say that a tenant or a domain belongs in a space."""
+        body = TenancyDecidedBody.model_validate(
+            {
+                "isolation": space.isolation,
+                "routing": routing,
+                "rationale": rationale,
+                "reversal_plan": reversal_plan,
+                "tenant": tenant,
+                "domain": domain,
+                "space": space.name,
+                "topic_prefix": space.topic_prefix,
+            }
+        )
+        return self._say(TenancyDecided, body, rationale)
+
+    def move_tenant(
+        self,
+        space: Space,
+        tenant: str,
+        decision_id: str,
+        history: Sequence[LogRange],
+        reason: str,
+    ) -> Delivery:
+        """Say that a tenant is in a space, and which entries elsewhere are its history."""
+        body = TenantMovedBody(
+            tenant=tenant,
+            space=space.name,
+            topic_prefix=space.topic_prefix,
+            decision_id=decision_id,
+            history=tuple(history),
+        )
+        return self._say(TenantMoved, body, reason)
 
     def _say(self, event: type[Event], body: object, reason: str) -> Delivery:
         envelope = self._client.envelope("operator", reason)

@@ -34,12 +34,8 @@ def speaking(settings: Settings) -> Iterator[Operator]:
 
 def watch_control(settings: Settings) -> SealedWatch:
     """Watch what of the control log gets sealed; make it before anything is said."""
-    return SealedWatch(
-        kafka_properties(settings),
-        settings.topics,
-        ("control",),
-        trusted_log_keys(settings.trust_path),
-    )
+    topics = {settings.topics.sealed("control"): 1}
+    return SealedWatch(kafka_properties(settings), topics, trusted_log_keys(settings.trust_path))
 
 
 def await_sealed(watch: SealedWatch, said: Sequence[Delivery], timeout_s: float) -> list[Sealed]:

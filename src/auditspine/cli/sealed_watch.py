@@ -1,7 +1,7 @@
 """Waits until published events are sealed, and says where and with which verdict."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,7 +9,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from auditspine.cli.errors import NotSealedError
 from auditspine.ledger.segment import Segment, decode_segment
-from auditspine.ledger.topics import Topics
 from auditspine.ledger.verdict import Flag, Verdict
 
 _POLL_S = 0.2
@@ -49,16 +48,14 @@ class SealedWatch:
 
     Args:
         kafka: librdkafka properties.
-        topics: Topics of the deployment.
-        streams: Streams that will be published to.
+        topics: Sealed topics of what will be published, with their numbers of partitions.
         log_keys: Log keys whose segments are believed, 32 bytes each.
     """
 
     def __init__(
         self,
         kafka: dict[str, str],
-        topics: Topics,
-        streams: Iterable[str],
+        topics: Mapping[str, int],
         log_keys: Sequence[bytes],
     ) -> None:
         self._log_keys = log_keys
@@ -76,9 +73,9 @@ class SealedWatch:
         )
         self._consumer.assign(
             [
-                self._from_now(topics.sealed(stream), partition)
-                for stream in streams
-                for partition in range(topics.partition_count(stream))
+                self._from_now(topic, partition)
+                for topic, partitions in topics.items()
+                for partition in range(partitions)
             ]
         )
 

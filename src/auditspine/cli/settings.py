@@ -149,6 +149,10 @@ class Settings(BaseSettings):
         """The topics of the space."""
         return self.routing.topics(self.own_space, self.partitions)
 
+    def topics_for(self, tenant: str, domain: str) -> Topics:
+        """The topics on which a tenant's events of a domain belong, by the routing file."""
+        return self.routing.topics(self.routing.of(tenant, domain), self.partitions)
+
     @property
     def database(self) -> str:
         """The ClickHouse database of the space."""

@@ -22,6 +22,18 @@ class LogRange(NamedTuple):
     leaves: bytes
 
 
+class Decision(NamedTuple):
+    """A decision that is not carried out yet.
+
+    Attributes:
+        position: Of the entry of the control log that says so.
+        event_id: Of the event.
+    """
+
+    position: int
+    event_id: str
+
+
 class Move(NamedTuple):
     """A tenant came to be in a space.
 
@@ -49,7 +61,7 @@ class Tenancy:
         tenants: Prefix of each tenant's space; None while it is being moved.
         domains: Prefix of each domain's space.
         moves: Moves in their order.
-        decisions: Tenants that are being moved, with the event_id of the decision.
+        decisions: Tenants that are being moved, with the decision.
         position: Position after the last entry that changed anything; 0 before.
     """
 
@@ -57,7 +69,7 @@ class Tenancy:
     tenants: dict[str, str | None] = field(default_factory=dict)
     domains: dict[str, str] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
-    decisions: dict[str, str] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
     position: int = 0
 
     def takes(self, topic_prefix: str, tenant: str, domain: str) -> bool:
@@ -79,7 +91,7 @@ class Tenancy:
             return "a decision is on a tenant or on a domain"
         if tenant is not None:
             self.tenants[tenant] = None
-            self.decisions[tenant] = event["envelope"]["event_id"]
+            self.decisions[tenant] = Decision(position, event["envelope"]["event_id"])
         elif body["topic_prefix"] == self.shared:
             self.domains.pop(domain, None)
         else:
@@ -91,7 +103,8 @@ class Tenancy:
         """Fold ``tenant.moved``; give why it changes nothing, else the empty text."""
         body = event["body"]
         tenant, prefix = body["tenant"], body["topic_prefix"]
-        if self.decisions.get(tenant) != body["decision_id"]:
+        decision = self.decisions.get(tenant)
+        if decision is None or decision.event_id != body["decision_id"]:
             return "the tenant is not being moved by this decision"
         del self.decisions[tenant]
         if prefix == self.shared:

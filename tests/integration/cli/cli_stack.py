@@ -21,13 +21,14 @@ class Stack:
         self.data = root / "data"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Stack":
+    def start(self, **environment: str) -> "Stack":
         with (self.root / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*COMMAND, "up", "--data-dir", str(self.data)],
                 stdout=log,
                 stderr=log,
                 cwd=self.root,
+                env={**os.environ, **environment},
             )
         await_true(
             lambda: self.process.poll() is not None or self.run("status")[0] == 0, "ready", READY_S

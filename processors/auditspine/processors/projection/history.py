@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from auditspine.ledger.batch import claimed_tenant
+from auditspine.ledger.control import ControlState
 from auditspine.ledger.errors import LedgerError
 from auditspine.ledger.genesis import initial_control_state
 from auditspine.ledger.reader import SegmentReader
@@ -73,15 +74,23 @@ class SealedHistory:
         self._keys = public_keys
         self._control: ControlFollower | None = None
 
-    def moves(self, control_size: int) -> Sequence[Move]:
-        """Give the moves that a control log of this size says, or more; see :class:`History`."""
+    def state(self) -> ControlState:
+        """Give what the control log says at its present end.
+
+        Raises:
+            SealingError: It cannot be read, or does not hold together.
+        """
         if self._control is None:
             self._control = ControlFollower(
                 self._consumer, self._topic, initial_control_state(), self._keys
             )
-        state = self._control.state
-        if state.size < control_size:
-            self._control.catch_up()
+        self._control.catch_up()
+        return self._control.state
+
+    def moves(self, control_size: int) -> Sequence[Move]:
+        """Give the moves that a control log of this size says, or more; see :class:`History`."""
+        known = self._control
+        state = self.state() if known is None or known.state.size < control_size else known.state
         if state.size < control_size:
             raise HistoryError(
                 f"{self._topic}: a segment rests on {control_size} entries of the control log, "

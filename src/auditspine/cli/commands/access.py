@@ -230,8 +230,10 @@ class _Speaker:
         settings = self._settings
         kafka = kafka_properties(settings)
         keys = trusted_log_keys(settings.trust_path)
+        topics = settings.topics_for(self._tenant, self._domain)
+        watched = {topics.sealed("access"): topics.partition_count("access")}
         with (
-            SealedWatch(kafka, settings.topics, ("access",), keys) as watch,
+            SealedWatch(kafka, watched, keys) as watch,
             AuditClient(
                 {"log_level": "0", **kafka},
                 tenant=self._tenant,
@@ -239,7 +241,7 @@ class _Speaker:
                 key=self._key,
                 domain=self._domain,
                 environment="governance",
-                topics=settings.topics,
+                topics=topics,
                 shared={"actor": self._actor},
             ) as client,
         ):

@@ -165,7 +165,7 @@ def _client(settings: Settings, key: Path | None, event: Event) -> AuditClient:
         key=key or settings.data_dir / "keys" / f"{producer}.pem",
         domain=event.envelope.domain,
         environment=event.envelope.environment,
-        topics=settings.topics,
+        topics=settings.topics_for(event.envelope.tenant, event.envelope.domain),
         encode=encoder(ids) if ids else encode,
     )
     try:
@@ -191,12 +191,13 @@ def _opened(source: str) -> Iterator[IO[bytes]]:
 
 
 def _watch(settings: Settings) -> SealedWatch:
-    return SealedWatch(
-        kafka_properties(settings),
-        settings.topics,
-        STREAMS,
-        trusted_log_keys(settings.trust_path),
-    )
+    spaces = [settings.in_space(space.name).topics for space in settings.routing]
+    topics = {
+        topics.sealed(stream): topics.partition_count(stream)
+        for topics in spaces
+        for stream in STREAMS
+    }
+    return SealedWatch(kafka_properties(settings), topics, trusted_log_keys(settings.trust_path))
 
 
 def _example(event_type: str) -> str:

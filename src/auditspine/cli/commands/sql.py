@@ -71,7 +71,7 @@ def sql(
     try:
         if as_json:
             found = client.raw_query(text, parameters=bound, fmt="JSONEachRow")
-            sys.stdout.write(found.decode())
+            sys.stdout.write(found.decode(errors="replace"))  # a digest is no text: use hex
         else:
             result = client.query(text, parameters=bound)
             stdout.print(table_of(result.column_names, result.result_rows, limit))

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from auditspine.cli.commands import tenants_move
 from auditspine.cli.connections import kafka_properties
 from auditspine.cli.console import print_json, stdout
 from auditspine.cli.control import read_control
@@ -14,7 +15,11 @@ from auditspine.cli.settings import load_settings
 
 _SEAL_S = 30.0
 
-app = typer.Typer(help="Register and list tenants.", no_args_is_help=True)
+app = typer.Typer(
+    help="Register tenants, list them, and keep them apart from others.", no_args_is_help=True
+)
+app.command()(tenants_move.move)
+app.command()(tenants_move.routes)
 
 
 @app.command()

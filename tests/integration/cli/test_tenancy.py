@@ -1,0 +1,204 @@
+"""A tenant moves to topics and a database of its own, and back, on the real stack."""
+
+import json
+import signal
+
+import pytest
+from tests.integration.cli.cli_stack import Stack, event
+from tests.waiting import await_true
+
+pytestmark = pytest.mark.timeout(600)  # seconds; the first test also starts the stack
+ROUTING = """
+[spaces.harbor]
+isolation = "dedicated"
+tenants = ["harbor"]
+"""
+SCOPE = {
+    "domains": [],
+    "environments": [],
+    "max_sensitivity": "restricted",
+    "namespace": "",
+    "network": "",
+}
+TABLES = ("lineage_nodes", "lineage_edges", "lineage_marks", "access_edges", "access_verdicts")
+FINDINGS = (
+    "SELECT toString(kind) AS kind, artifact_kind, artifact_name, position FROM findings FINAL "
+    "WHERE tenant = 'harbor' AND processor = 'lineage' ORDER BY ALL"
+)
+
+
+class World:
+    """The stack, and the routing file that its commands are told."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.file = stack.root / "tenancy.toml"
+        self.file.write_text(ROUTING)
+
+    def run(self, *arguments: str, apart: bool = True, **more: str):
+        environment = {"AUDITSPINE_TENANCY": str(self.file)} if apart else {}
+        code, out, err = self.stack.run(*arguments, **environment, **more)
+        return code, out, err
+
+    def ask(self, sql: str, space: str = "shared") -> list[dict]:
+        code, out, _ = self.run("--space", space, "sql", sql, "--json")
+        return [json.loads(line) for line in out.splitlines()] if code == 0 else []
+
+    def publish(self, tenant: str, *events: str, apart: bool) -> list[dict]:
+        lines = [of_tenant(tenant, each) for each in events]
+        code, out, err = self.run(
+            "publish", "--wait", "--json", stdin="\n".join(lines), apart=apart
+        )
+        assert code in (0, 1), out + err
+        return [json.loads(line) for line in out.splitlines()]
+
+    def move(self, *more: str) -> dict:
+        code, out, err = self.run(
+            "tenants", "move", "harbor", "--reason", "test", "--quiet", "0", "--json", *more
+        )
+        assert code == 0, err
+        return json.loads(out)
+
+
+def of_tenant(tenant: str, line: str) -> str:
+    content = json.loads(line)
+    content["envelope"]["tenant"] = tenant
+    content["envelope"]["workload"]["name"] = f"{tenant}-scorer"
+    return json.dumps(content)
+
+
+def granted(grant_id: str, principal: str) -> str:
+    body = {"grant_id": grant_id, "principal": principal, "role": "data_reader"}
+    content = json.loads(event("role.granted", **body, scope=SCOPE, principal_kind="person"))
+    return json.dumps(content)
+
+
+def accessed(principal: str) -> str:
+    content = json.loads(event("artifact.accessed", sensitivity="internal"))
+    content["envelope"]["actor"] = {"principal": principal, "kind": "person"}
+    return json.dumps(content)
+
+
+HISTORY = (
+    event("dataset.registered"),
+    event("dataset.snapshotted"),
+    event("model.registered"),
+    event("deployment.changed"),
+    event("prediction.made", prediction_id="before"),
+    granted("g-ana", "ana"),
+    granted("g-bob", "bob"),
+    accessed("ana"),
+)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Two tenants that share, each with some history."""
+    stack = Stack(tmp_path_factory.mktemp("tenancy"))
+    world = World(stack)
+    stack.start(AUDITSPINE_TENANCY=str(world.file))
+    for tenant in ("harbor", "acme"):
+        assert world.run("tenants", "register", tenant)[0] == 0
+        assert world.run("keys", "create", f"{tenant}-scorer")[0] == 0
+        done = world.run("keys", "register", f"{tenant}-scorer", "--tenant", tenant)
+        assert done[0] == 0, done
+        sealed = world.publish(tenant, *HISTORY, apart=False)
+        assert {each["verdict"] for each in sealed} == {"valid"}
+    await_true(lambda: verdicts(world, "shared", "harbor") == ["allowed"], "access is judged")
+    await_true(lambda: nodes(world, "shared") > 0, "the graph is there")
+    yield world
+    stack.process.send_signal(signal.SIGTERM)
+    assert stack.process.wait(60) == 0
+    assert stack.left() == []
+
+
+def verdicts(world: World, space: str, tenant: str) -> list[str]:
+    rows = world.ask(
+        f"SELECT toString(verdict) AS v FROM access_verdicts FINAL WHERE tenant = '{tenant}' "
+        "ORDER BY appended_at, position",
+        space,
+    )
+    return [row["v"] for row in rows]
+
+
+def nodes(world: World, space: str) -> int:
+    rows = world.ask(
+        "SELECT toInt32(count()) AS n FROM lineage_nodes FINAL WHERE tenant = 'harbor'", space
+    )
+    return rows[0]["n"] if rows else 0
+
+
+def table(world: World, space: str, name: str) -> list[dict]:
+    return world.ask(f"SELECT * FROM {name} FINAL WHERE tenant = 'harbor' ORDER BY ALL", space)
+
+
+def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
+    code, out, _ = world.run("tenants", "routes", "--json")
+    assert code == 1
+    assert {"subject": "harbor", "counts_in": "shared", "by_file": "harbor"} in json.loads(out)
+
+    before = {name: table(world, "shared", name) for name in TABLES}
+    known = world.ask(FINDINGS)
+    moved = world.move()
+    assert (moved["space"], moved["was_there"], moved["late"]) == ("harbor", False, 0)
+    assert sum(part["entries"] for part in moved["history"]) >= len(HISTORY)
+    assert world.run("tenants", "routes")[0] == 0
+
+    # Its history is in the database of its own, row for row, and nobody else's content.
+    await_true(lambda: nodes(world, "harbor") == len(before["lineage_nodes"]), "its graph is there")
+    await_true(lambda: verdicts(world, "harbor", "harbor") == ["allowed"], "its accesses are there")
+    assert {name: table(world, "harbor", name) for name in TABLES} == before
+    content = world.ask("SELECT DISTINCT toString(tenant) AS t FROM evidence ORDER BY t", "harbor")
+    assert [row["t"] for row in content] == ["-", "harbor"]
+
+    # It counts there, and there only.
+    [late] = world.publish("harbor", event("prediction.made", prediction_id="late"), apart=False)
+    assert (late["verdict"], late["topic"]) == ("wrong_tenant", "auditspine.inference")
+    [other] = world.publish("acme", event("prediction.made", prediction_id="other"), apart=True)
+    assert (other["verdict"], other["topic"]) == ("valid", "auditspine.inference")
+    there = world.publish(
+        "harbor",
+        event("prediction.made", prediction_id="after"),
+        accessed("ana"),
+        event("role.revoked", grant_id="g-ana"),
+        accessed("ana"),
+        accessed("bob"),
+        event("deployment.changed"),
+        apart=True,
+    )
+    assert {each["verdict"] for each in there} == {"valid"}
+    assert {each["topic"].rpartition(".")[0] for each in there} == {"auditspine.harbor"}
+
+    # Grants that were given before hold there; what was revoked there is revoked.
+    expected = ["allowed", "allowed", "lapsed_grant_used", "allowed"]
+    await_true(lambda: verdicts(world, "harbor", "harbor") == expected, "judged on its history")
+    grants = world.ask(
+        "SELECT grant_id, uses, revoked_position IS NULL AS stands, origin, revoked_origin "
+        "FROM access_grants FINAL ORDER BY grant_id",
+        "harbor",
+    )
+    assert [(g["grant_id"], int(g["uses"]), bool(g["stands"])) for g in grants] == [
+        ("g-ana", 2, False),
+        ("g-bob", 1, True),
+    ]
+    assert grants[0]["origin"] == before["access_edges"][0]["origin"]
+    assert grants[0]["revoked_origin"] not in ("", grants[0]["origin"])
+    # What is cited there was registered before, so there is nothing to tell.
+    assert world.ask(FINDINGS, "harbor") == known
+
+    for projection in ("lineage", "access"):
+        done = world.run("--space", "harbor", "rebuild", projection, "--check")
+        assert done[0] == 0, done
+
+    # And back.
+    world.file.write_text(ROUTING.replace('tenants = ["harbor"]', 'tenants = ["somebody"]'))
+    back = world.move()
+    assert (back["space"], back["late"]) == ("shared", 0)
+    await_true(lambda: verdicts(world, "shared", "harbor") == expected, "judged there as well")
+    assert table(world, "shared", "access_grants") == table(world, "harbor", "access_grants")
+    [again] = world.publish("harbor", event("prediction.made", prediction_id="again"), apart=True)
+    assert (again["verdict"], again["topic"]) == ("valid", "auditspine.inference")
+    for projection in ("lineage", "access"):
+        done = world.run("rebuild", projection, "--check")
+        assert done[0] == 0, done
+    assert world.move()["was_there"]
