@@ -283,6 +283,18 @@ def test_the_sealed_topic_names_every_entry_that_was_passed_off(stores, logs, ev
     ]
 
 
+def test_a_producer_whose_every_event_was_passed_off_shows_in_the_sealed_topic_alone(stores, logs):
+    store = stores[0].copy()
+    mine = of(store)
+    for sequence, position in enumerate(mine, 1):
+        relabel(store, position, sequence)
+    result = verify(store)
+    assert not result.defects
+    assert tenant_doubts("acme", ControlState({}, tenants={"acme": 1}), [result])
+    found = compare_sealed(logs.origin, COUNT, store.entries, truth(store, logs))
+    assert [(d.first, d.column) for d in found] == [(position, "tenant") for position in mine]
+
+
 def test_the_control_log_must_be_whole(stores):
     store = stores[0].copy()
     rows = without(store, {1}).rows()
