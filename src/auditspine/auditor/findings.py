@@ -55,5 +55,6 @@ def log_report(result: LogResult, pending: int) -> LogReport:
         {name: count for name, count in flags.items() if count},
         result.unjudged,
         result.set_aside,
+        result.by_hash,
         pending,
     )

@@ -35,6 +35,8 @@ class Options:
         sealed_entries: Whether to compare every sealed entry, not the heads alone.
         lag_ms: How long after sealing an entry may be missing from the store.
         now_ms: The present, milliseconds since 1970.
+        tenant: The tenant whose content must be there, beside the control log; that of others may
+            be absent and is then checked by its hashes alone. Everybody's when ``None``.
     """
 
     now_ms: int
@@ -45,3 +47,4 @@ class Options:
     sealed: SealedTopics | None = None
     sealed_entries: bool = True
     lag_ms: int = 60_000
+    tenant: str | None = None

@@ -40,6 +40,7 @@ class LogReport:
         flags: Entries with each flag.
         unjudged: Entries whose verdict could not be recomputed.
         set_aside: Valid entries in quarantine, since ClickHouse could not load them.
+        by_hash: Entries of other tenants whose content is absent: checked by their hashes alone.
         pending: Entries sealed and not yet in the store, within the allowed lag.
     """
 
@@ -58,6 +59,7 @@ class LogReport:
     flags: dict[str, int]
     unjudged: int
     set_aside: int
+    by_hash: int
     pending: int
 
 
@@ -78,6 +80,8 @@ class Basis:
         heartbeats: Producers' streams that heartbeats were compared for.
         heartbeats_pending: Streams for which it is too early to say.
         started_at: Milliseconds since 1970.
+        tenant: The tenant whose content had to be there; everybody's had to when ``None``.
+        by_hash: Entries of others that were checked by their hashes alone.
     """
 
     log_keys: tuple[str, ...]
@@ -92,6 +96,8 @@ class Basis:
     heartbeats: int
     heartbeats_pending: int
     started_at: int
+    tenant: str | None
+    by_hash: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,17 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from auditspine.auditor.core.sealed import SealedRow
+from auditspine.auditor.core.signatures import NAMES_AT
 from auditspine.auditor.errors import SourceError
+from auditspine.ledger.batch import parse_sig
 from auditspine.ledger.errors import FormatError
-from auditspine.ledger.reader import SegmentReader
+from auditspine.ledger.reader import Accepted, SegmentReader
 from auditspine.ledger.segment import Segment, decode_segment
+from auditspine.ledger.verdict import Verdict
 
 _TAIL = 16  # messages looked at for the largest size: a zombie may have left repeats at the end
 _TIMEOUT_S = 15.0
+_TENANT_AT = NAMES_AT + 1  # in a sig header, after the length of its name
 
 Spans = dict[tuple[str, int], tuple[int, int]]
 """First offset and the one after the last, per topic and partition."""
@@ -86,20 +90,8 @@ class SealedTopics:
             reader = SegmentReader(public_keys)
             for message in _messages(consumer, {(topic, partition): (low, high)}):
                 accepted = reader.accept(message.value() or b"")
-                if accepted is None:
-                    continue
-                control = accepted.segment.control_size
-                for e in accepted.entries():
-                    yield SealedRow(
-                        e.position,
-                        e.offset,
-                        e.timestamp,
-                        e.leaf,
-                        e.chain,
-                        int(e.verdict),
-                        int(e.flags),
-                        control,
-                    )
+                if accepted is not None:
+                    yield from sealed_rows(accepted)
         except KafkaException as exc:
             raise SourceError(f"sealed topic {topic} cannot be read: {exc}") from exc
         finally:
@@ -145,6 +137,18 @@ class SealedTopics:
                     high = min(high, found) if found >= 0 else high
                 spans[topic, partition] = max(low, high - _TAIL), high
         return spans
+
+
+def sealed_rows(accepted: Accepted) -> Iterator[SealedRow]:
+    """Give the rows that a segment of the sealed topic adds."""
+    control, valid = accepted.segment.control_size, Verdict.VALID
+    for position, offset, timestamp, _, sig, leaf, chain, verdict, flags, _ in accepted.entries():
+        try:  # the ledger parsed and checked the header of a valid entry
+            claimed = sig[_TENANT_AT : _TENANT_AT + sig[NAMES_AT]] if verdict is valid else None
+            tenant = parse_sig(sig).tenant if claimed is None else claimed.decode()
+        except (FormatError, IndexError, UnicodeDecodeError):
+            tenant = ""
+        yield SealedRow(position, offset, timestamp, leaf, chain, verdict, flags, control, tenant)
 
 
 def _messages(consumer: Consumer, spans: Spans) -> Iterator[Message]:

@@ -35,6 +35,7 @@ from auditspine.auditor.judging import (
 from auditspine.auditor.options import Options, Progress
 from auditspine.auditor.report import Basis, Outcome, Report
 from auditspine.auditor.sealed import SealedHead
+from auditspine.auditor.tenant import expected_tenants, tenant_doubts
 from auditspine.ledger.errors import LedgerError
 
 CONTROL = "control"
@@ -92,9 +93,10 @@ class _Verification:
         for log in logs:
             if log is not control and self._wanted(log):
                 self._verify_log(log, elsewhere)
-        absent_logs(
-            logs, elsewhere, None if self._control is None else self._control.state, self._found
-        )
+        state = None if self._control is None else self._control.state
+        absent_logs(logs, elsewhere, state, self._found)
+        found = self._found
+        found.not_checked += tenant_doubts(self._options.tenant, state, found.results)
         heartbeats = self._compare_heartbeats()
         if self._options.columns:
             self._compare_columns([log for log in logs if log is control or self._wanted(log)])
@@ -183,6 +185,7 @@ class _Verification:
             judge,
             heartbeats,
             tuple(elsewhere.get(log.origin, ())),
+            expected_tenants(self._options.tenant),
         )
         rows = self._source.rows(log, is_control=isinstance(judge, ControlJudge))
         if self._is_made_up(log):
@@ -293,6 +296,8 @@ class _Verification:
             heartbeats.compared,
             heartbeats.pending,
             options.now_ms,
+            options.tenant,
+            sum(result.by_hash for result in found.results),
         )
         logs = tuple(log_report(r, found.pending.get(r.origin, 0)) for r in found.results)
         return Report(outcome, logs, defects, found.beyond, tuple(found.not_checked), basis)

@@ -70,6 +70,8 @@ def basis_lines(basis: Basis) -> list[str]:
             + ("" if basis.kept_checkpoints else ": rows cut off at the end would not show"),
         )
     )
+    if basis.tenant is not None:
+        lines += _tenant_lines(basis, basis.tenant)
     if basis.kept_checkpoints:
         lines.append(f"compared with {_count(basis.kept_checkpoints, 'kept checkpoint')}")
     if basis.heartbeats:
@@ -77,6 +79,17 @@ def basis_lines(basis: Basis) -> list[str]:
             f"{_count(basis.heartbeats, 'producer stream')} compared with signed heartbeats"
         )
     lines.append("whoever holds the log key could still rewrite all of it: docs/threat-model.md")
+    return lines
+
+
+def _tenant_lines(basis: Basis, tenant: str) -> list[str]:
+    others = "entry of others was" if basis.by_hash == 1 else "entries of others were"
+    hashes = "its hash" if basis.by_hash == 1 else "their hashes"
+    lines = [
+        f"content of tenant {tenant} only: {basis.by_hash:,} {others} checked by {hashes} alone"
+    ]
+    if basis.by_hash and basis.sealed != "entries":
+        lines.append("whose those are, producers' sequences and heartbeats alone confirm")
     return lines
 
 

@@ -47,6 +47,7 @@ LOG_KEY = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32)
 OPERATOR = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 PRODUCER = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
 EVERYTHING = Ed25519PrivateKey.from_private_bytes(b"\x04" * 32)
+OTHER = Ed25519PrivateKey.from_private_bytes(b"\x05" * 32)
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x03" * 32)
 MODEL = {"kind": "model", "name": "credit", "version": "1", "digest": "sha256:" + "ab" * 32}
 
@@ -79,7 +80,7 @@ def event(event_type: str, body: dict, tenant: str = "acme", workload: str = "sc
     return encode(parsed)
 
 
-def prediction(number: int) -> bytes:
+def prediction(number: int, tenant: str = "acme") -> bytes:
     return event(
         "prediction.made",
         {
@@ -97,6 +98,7 @@ def prediction(number: int) -> bytes:
             "subject": None,
             "latency_ms": 1.0,
         },
+        tenant,
     )
 
 
@@ -231,6 +233,8 @@ def control_values() -> list[bytes]:
         ),
         key(PRODUCER, "scorer", ["acme"], ["prediction.*"], "producer"),
         key(EVERYTHING, "scorer", ["acme"], ["*"], "producer"),
+        event("tenant.registered", {"tenant": "globex", "display_name": "Globex"}, "-", "operator"),
+        key(OTHER, "scorer", ["globex"], ["*"], "producer"),
     ]
 
 
@@ -377,6 +381,7 @@ class Tools:
     producer = PRODUCER
     now = NOW
     everything = EVERYTHING
+    other = OTHER
     lifecycle_values = staticmethod(lifecycle_values)
     access = staticmethod(access)
     heartbeat = staticmethod(heartbeat)

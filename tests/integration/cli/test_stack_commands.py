@@ -144,6 +144,38 @@ def test_changed_metadata_shows_against_the_sealed_topics(stack) -> None:
     assert stack.run("verify")[0] == 0
 
 
+def test_an_entry_passed_off_as_anothers_shows_against_the_sealed_topics(stack) -> None:
+    code, out, err = stack.run("publish", "--wait", "--json", stdin=event(prediction_id="whose"))
+    assert code == 0, err
+    sealed = json.loads(out)
+    await_true(lambda: stack.count("whose") == 1, "landed", 60)
+    client = clickhouse_client(load_settings(data_dir=stack.data))
+    place = {"o": sealed["origin"], "p": sealed["position"]}
+    where = "WHERE origin = {o:String} AND position = {p:UInt64}"
+    now = {"mutations_sync": 2}
+    for table in ("entries", "evidence"):
+        client.command(
+            f"CREATE TABLE kept_{table} ENGINE = Memory AS SELECT * FROM {table} {where}",
+            parameters=place,
+        )
+    try:
+        assert stack.run("verify", "--tenant", "acme")[0] == 0
+        relabelled = "tenant = 'globex', producer = 'new'"
+        client.command(f"ALTER TABLE entries UPDATE {relabelled} {where}", place, settings=now)
+        client.command(f"ALTER TABLE evidence DELETE {where}", place, settings=now)
+        code, out, _ = stack.run("verify", "--tenant", "acme", "--json")
+        found = {(d["origin"], d["first"], d["column"]) for d in json.loads(out)["defects"]}
+        assert code == 1
+        assert (sealed["origin"], sealed["position"], "tenant") in found
+    finally:
+        client.command(f"ALTER TABLE entries DELETE {where}", place, settings=now)
+        for table in ("entries", "evidence"):
+            client.command(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+            client.command(f"DROP TABLE kept_{table}")
+        client.close()
+    assert stack.run("verify")[0] == 0
+
+
 def test_a_topic_prefix_that_is_wrong_is_no_verdict(stack) -> None:
     code, out, err = stack.run("verify", AUDITSPINE_TOPIC_PREFIX="other.")
     assert code == 2

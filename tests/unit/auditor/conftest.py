@@ -20,7 +20,7 @@ from auditspine.ledger.batch import (
 from auditspine.ledger.errors import FormatError
 from auditspine.ledger.merkle import Head
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.segment import Judged, Place, SealingContext, seal
+from auditspine.ledger.segment import Judged, Place, SealingContext, encode_segment, seal
 from auditspine.ledger.sequences import ProducerTable
 from auditspine.ledger.verdict import Flag, Verdict
 
@@ -58,6 +58,7 @@ class Store:
     checkpoints: list = field(default_factory=list)
     commits: list = field(default_factory=list)
     claim_end: int | None = None
+    segments: list = field(default_factory=list)
 
     def copy(self):
         return Store(
@@ -67,6 +68,7 @@ class Store:
             list(self.checkpoints),
             list(self.commits),
             self.claim_end,
+            self.segments,
         )
 
     def rows(self):
@@ -133,6 +135,7 @@ def sealed(pairs, segment=7, chunk=2):
         sealed_segment, head = seal(
             place, head, part, SealingContext(3, 0, 2_000_000 + at), LOG_KEY
         )
+        store.segments.append(encode_segment(sealed_segment))
         for entry in sealed_segment.sealed_entries():
             try:
                 h = parse_sig(entry.sig)

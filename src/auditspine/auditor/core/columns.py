@@ -6,7 +6,7 @@ from operator import lt
 
 from auditspine.auditor.core.defects import DefectLog, Kind
 from auditspine.auditor.core.judge import Judge, Suspect, unsigned_verdict
-from auditspine.auditor.core.producers import SequenceCheck, Stream
+from auditspine.auditor.core.producers import UNSIGNED, SequenceCheck, Stream
 from auditspine.auditor.core.rows import EntryRow
 from auditspine.auditor.core.signatures import Claim, SignatureCheck
 from auditspine.auditor.core.withheld import HeartbeatCollector
@@ -14,11 +14,19 @@ from auditspine.ledger.verdict import Flag, Verdict
 
 _SEQUENCE_FLAGS = int(Flag.GAP | Flag.DUPLICATE)
 _CLAIMED = ("public_key", "tenant", "producer", "epoch", "sequence")
+_HOLE = "an entry of this sequence before it is gone, or passed off as another tenant's"
 _NAMES = {int(verdict): verdict.name.lower() for verdict in Verdict}
 
 
 class ColumnCheck:
     """Checks rows of ``entries`` against the raw rows beside them, in order, in blocks.
+
+    Args:
+        signatures: Checks producers' signatures; nothing but offsets is checked without.
+        defects: Where differences go.
+        judge: Recomputes verdicts.
+        heartbeats: Collects heartbeats.
+        partial: Whether content may be absent, so that a row may pass for another tenant's.
 
     Attributes:
         suspects: Entries whose verdict says that they are signed, and they are not.
@@ -26,6 +34,7 @@ class ColumnCheck:
         flags: Entries per stored flag.
         unjudged: Authentic entries whose verdict could not be recomputed.
         set_aside: Valid entries whose raw row stands in quarantine.
+        by_hash: Entries of blocks whose content may be absent and is.
         sequences: The producers' sequences.
     """
 
@@ -35,17 +44,21 @@ class ColumnCheck:
         defects: DefectLog,
         judge: Judge | None = None,
         heartbeats: HeartbeatCollector | None = None,
+        *,
+        partial: bool = False,
     ) -> None:
         self.suspects: list[Suspect] = []
         self.verdicts: Counter[int] = Counter()
         self.flags: Counter[int] = Counter()
         self.unjudged = 0
         self.set_aside = 0
+        self.by_hash = 0
         self.sequences = SequenceCheck()
         self._signatures = signatures
         self._defects = defects
         self._judge = judge
         self._heartbeats = heartbeats
+        self._partial = partial
         self._offset = -1
         self._offset_before = -1
         self._blind = False
@@ -57,29 +70,37 @@ class ColumnCheck:
         values: Sequence[bytes],
         sigs: Sequence[bytes],
         tables: Sequence[str] | None = None,
+        held: Sequence[EntryRow] | None = None,
     ) -> None:
         """Check a block.
 
         Args:
             rows: Rows of ``entries`` at consecutive positions; plain tuples will do.
-            values: Their raw values.
+            values: The raw values of those that are held.
             sigs: Their raw signature headers.
             tables: Where each raw row is stored; not given when that agrees with the verdicts.
+            held: Those of the rows whose content is there, in order; all when not given.
         """
+        held = rows if held is None else held
         self._check_offsets(rows)
         self.verdicts.update(row[5] for row in rows)
         self.flags.update(row[6] for row in rows)
+        self.by_hash += len(rows) - len(held)
         if self._signatures is None:
             return
         claims, authentic = self._signatures.block(values, sigs)
-        self._check_claims(rows, claims)
-        flags = self.sequences.block(claims, authentic, sigs)
+        self._check_claims(held, claims)
+        if held is rows:
+            flags = self.sequences.block(claims, authentic, sigs)
+        else:
+            places = [row[0] - rows[0][0] for row in held]
+            flags = self.sequences.partial(rows, places, claims, authentic, sigs)
         known = len(self.suspects)
-        skews = self._check_verdicts(rows, values, sigs, authentic, tables)
+        skews = self._check_verdicts(held, values, sigs, authentic, tables)
         expected = [flag | skew for flag, skew in zip(flags, skews, strict=True)]
-        self._check_flags(rows, claims, expected, {s.position for s in self.suspects[known:]})
+        self._check_flags(held, claims, expected, {s.position for s in self.suspects[known:]})
         if self._heartbeats is not None:
-            self._collect(self._heartbeats, rows, values, claims, authentic)
+            self._collect(self._heartbeats, held, values, claims, authentic)
 
     def assume(self, row: EntryRow) -> None:
         """Take a row whose raw bytes are not to be believed: keep the sequences going."""
@@ -87,8 +108,8 @@ class ColumnCheck:
         self._check_offsets([row])
         self.verdicts[row.verdict] += 1
         self.flags[row.flags] += 1
-        if row.verdict not in (Verdict.FOREIGN, Verdict.BAD_SIGNATURE):
-            self.sequences.assume(row[8:13])
+        if row.verdict not in UNSIGNED:
+            self.sequences.block([row[8:13]], [True], [b""])
 
     def lost(self, value: bytes, sig: bytes) -> None:
         """Take raw bytes whose row of ``entries`` is missing: keep the sequences going."""
@@ -171,7 +192,7 @@ class ColumnCheck:
                 expected, skews[index] = ruling[0], skew if ruling[1] else 0
             elif self._judge is not None:
                 self.unjudged += 1
-            elif row[5] in (Verdict.FOREIGN, Verdict.BAD_SIGNATURE):
+            elif row[5] in UNSIGNED:
                 expected = int(Verdict.VALID)
             table = None if tables is None else tables[index]
             self._check_verdict(row, expected, table, ruled=ruling is not None)
@@ -213,7 +234,8 @@ class ColumnCheck:
                 self._settled = set()
                 continue
             if flag != row[6] and not self._excused(row[6], flag, claim[:4]):
-                self._altered(row[0], "flags", str(flag), str(row[6]))
+                is_hole = self._partial and flag & ~row[6] & Flag.GAP
+                self._altered(row[0], "flags", str(flag), str(row[6]), _HOLE if is_hole else "")
             if self._settled is not None:
                 self._settled.add(claim[:4])
 
@@ -239,9 +261,17 @@ class ColumnCheck:
             if authentic[index] and row[5] == Verdict.VALID:
                 heartbeats.take(self._defects.origin, row[0], row[2], claims[index], values[index])
 
-    def _altered(self, position: int, column: str, expected: str, got: str) -> None:
+    def _altered(
+        self, position: int, column: str, expected: str, got: str, detail: str = ""
+    ) -> None:
         self._defects.add(
-            Kind.ALTERED_COLUMN, position, "entries", column=column, expected=expected, got=got
+            Kind.ALTERED_COLUMN,
+            position,
+            "entries",
+            column=column,
+            expected=expected,
+            got=got,
+            detail=detail,
         )
 
 

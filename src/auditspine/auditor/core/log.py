@@ -9,6 +9,7 @@ from auditspine.auditor.core.columns import ColumnCheck
 from auditspine.auditor.core.commits import SegmentRows, committed_end, settled_end
 from auditspine.auditor.core.defects import DefectLog, Kind
 from auditspine.auditor.core.naming import final_defects, name_open, name_suspects
+from auditspine.auditor.core.partial import partial_raws
 from auditspine.auditor.core.repair import Repair
 from auditspine.auditor.core.result import Checks, LogResult
 from auditspine.auditor.core.rows import Cursor, EntryRow, LogRows, RawRow
@@ -57,11 +58,16 @@ class _LogVerifier:
             checks.trust,
             has_control_sizes=not rows.is_control,
         )
+        self._tenants = None if rows.is_control else checks.tenants
         self._signatures = SignatureCheck(rows.topic, rows.partition) if checks.signatures else None
         self._columns = ColumnCheck(
-            self._signatures, self._defects, checks.judge, checks.heartbeats
+            self._signatures,
+            self._defects,
+            checks.judge,
+            checks.heartbeats,
+            partial=self._tenants is not None,
         )
-        self._repair = Repair(self._window, self._tree, self._defects)
+        self._repair = Repair(self._window, self._tree, self._defects, self._tenants)
         self._chain: bytes | None = CHAIN_START
         self._next = 0
         self._last_appended_at: int | None = None
@@ -94,14 +100,16 @@ class _LogVerifier:
             return False
         leaves = [row[3] for row in rows]
         chains = [row[4] for row in rows]
-        if leaves != _leaves(raws) or not _chained(chain, leaves, chains):
+        held = rows if len(raws) == len(rows) else [rows[raw[0] - self._next] for raw in raws]
+        stored = leaves if held is rows else [row[3] for row in held]
+        if stored != _leaves(raws) or not _chained(chain, leaves, chains):
             return False
-        valid = sum(1 for row in rows if not row[5])
+        valid = sum(1 for row in held if not row[5])
         self._entries.drop(len(rows))
         self._evidence.drop(valid)
-        self._quarantine.drop(len(rows) - valid)
+        self._quarantine.drop(len(held) - valid)
         self._segments.block(self._next, rows)
-        self._columns.block(rows, [raw[1] for raw in raws], [raw[2] for raw in raws])
+        self._columns.block(rows, [raw[1] for raw in raws], [raw[2] for raw in raws], held=held)
         self._tree.extend(leaves, chains)
         self._chain = chains[-1]
         self._last_appended_at = rows[-1][2]
@@ -109,13 +117,15 @@ class _LogVerifier:
         return True
 
     def _raws_of(self, rows: Sequence[EntryRow]) -> list[RawRow] | None:
-        """Give the raw rows of a block when every position has one where it belongs."""
+        """Give the raw rows of a block when every position that must has one where it belongs."""
         expected = list(range(self._next, self._next + len(rows)))
         if not rows or [row[0] for row in rows] != expected:
             return None
         valid = sum(1 for row in rows if not row[5])
         evidence = self._evidence.peek(valid)
         others = self._quarantine.peek(len(rows) - valid)
+        if self._tenants is not None:
+            return partial_raws(rows, evidence, others, self._tenants)
         if len(evidence) + len(others) != len(rows):
             return None
         if others:
@@ -234,6 +244,7 @@ class _LogVerifier:
             dict(self._columns.flags),
             self._columns.unjudged,
             self._columns.set_aside,
+            self._columns.by_hash + self._repair.by_hash,
             self._last_appended_at,
             self._columns.sequences.highest,
             tuple(final_defects(self._defects.found, self._size)),

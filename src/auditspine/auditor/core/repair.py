@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from auditspine.auditor.core.checkpoints import CheckpointCheck
 from auditspine.auditor.core.defects import DefectLog, Kind
+from auditspine.auditor.core.partial import Tenants, requires
 from auditspine.auditor.core.rows import EntryRow, RawRow
 from auditspine.auditor.core.window import Slot, Window
 from auditspine.ledger.merkle import link
@@ -51,12 +52,20 @@ class OpenPosition:
 
 
 class Repair:
-    """Takes the rows of one log position by position."""
+    """Takes the rows of one log position by position.
 
-    def __init__(self, window: Window, tree: CheckpointCheck, defects: DefectLog) -> None:
+    Attributes:
+        by_hash: Entries whose content may be absent and is; their stored leaf was believed.
+    """
+
+    def __init__(
+        self, window: Window, tree: CheckpointCheck, defects: DefectLog, tenants: Tenants = None
+    ) -> None:
+        self.by_hash = 0
         self._window = window
         self._tree = tree
         self._defects = defects
+        self._tenants = tenants
         self._open: list[OpenPosition] = []
 
     def settle(self, position: int, chain: bytes | None) -> Settled:
@@ -197,7 +206,10 @@ class Repair:
                 self._surplus_raws(slot, raw)
                 return table, raw
         if not ranked:
-            self._defects.add(Kind.MISSING, slot.position, home)
+            if requires(self._tenants, entry):
+                self._defects.add(Kind.MISSING, slot.position, home)
+            else:
+                self.by_hash += 1
             return "", None
         table, raw, computed = ranked[0]
         self._altered(Kind.ALTERED_RAW, slot, table, "value, sig", leaf, computed)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from auditspine.auditor.core.defects import Defect
 from auditspine.auditor.core.judge import Judge
+from auditspine.auditor.core.partial import Tenants
 from auditspine.auditor.core.producers import Stream
 from auditspine.auditor.core.rows import CheckpointRow
 from auditspine.auditor.core.trust import Trust
@@ -21,6 +22,8 @@ class Checks:
         judge: Recomputes verdicts.
         heartbeats: Collects heartbeats for the comparison across logs.
         elsewhere: Authentic checkpoints of this log that did not come from the store.
+        tenants: Tenants whose content must be there; everybody's when ``None``. The control log
+            must be whole in any case.
     """
 
     trust: Trust | None = None
@@ -28,6 +31,7 @@ class Checks:
     judge: Judge | None = None
     heartbeats: HeartbeatCollector | None = None
     elsewhere: tuple[Checkpoint, ...] = ()
+    tenants: Tenants = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class LogResult:
         flags: Entries per stored flags.
         unjudged: Entries whose verdict could not be recomputed.
         set_aside: Valid entries that stand in quarantine, since the store could not load them.
+        by_hash: Entries whose content may be absent and is, so that hashes alone were checked.
         last_appended_at: Broker's time of the last entry, milliseconds since 1970.
         highest: Highest sequence per producer's stream.
         defects: Everything that is wrong, in position order.
@@ -67,6 +72,7 @@ class LogResult:
     flags: dict[int, int]
     unjudged: int
     set_aside: int
+    by_hash: int
     last_appended_at: int | None
     highest: dict[Stream, int]
     defects: tuple[Defect, ...]

@@ -8,7 +8,7 @@ from auditspine.auditor.core.rows import EntryRow
 
 
 class SealedRow(NamedTuple):
-    """What the sealed topic says of one entry; the first eight fields of :class:`EntryRow`."""
+    """What the sealed topic says of one entry; fields as in :class:`EntryRow`."""
 
     position: int
     source_offset: int
@@ -18,6 +18,7 @@ class SealedRow(NamedTuple):
     verdict: int
     flags: int
     control_size: int
+    tenant: str
 
 
 _KINDS = {
@@ -61,9 +62,10 @@ def compare_sealed(
 
 
 def _compare(defects: DefectLog, row: EntryRow, truth: SealedRow) -> None:
-    if row[:8] == truth:
+    stored = (*row[:8], row[9])
+    if stored == truth:
         return
-    for column, got, expected in zip(SealedRow._fields, row, truth, strict=False):
+    for column, got, expected in zip(SealedRow._fields, stored, truth, strict=True):
         if got != expected:
             defects.add(
                 _KINDS.get(column, Kind.ALTERED_COLUMN),

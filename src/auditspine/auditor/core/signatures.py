@@ -33,7 +33,7 @@ NO_CLAIM: Claim = (b"", "", "", 0, 0)
 _BATCH_END = 97  # suite, signature, public key
 _COUNTERS_END = 129  # epoch, sequence, previous epoch, previous sequence
 _SHAPE = Struct(">HH")  # batch size, index
-_NAMES = 133
+NAMES_AT = 133  # u8 length, tenant; u8 length, producer
 _EPOCH_SEQUENCE = Struct(">QQ")
 _MAX_CACHED = 4096
 
@@ -98,18 +98,18 @@ class SignatureCheck:
         """Check a batch as a tree; ``False`` when it is not whole or anything is unusual."""
         count = len(members)
         first = sigs[members[0]]
-        if count < 2 or count > MAX_BATCH or len(first) < _NAMES + 2:
+        if count < 2 or count > MAX_BATCH or len(first) < NAMES_AT + 2:
             return False
         names_end = _names_end(first)
-        names = first[_NAMES:names_end]
+        names = first[NAMES_AT:names_end]
         shapes = [_SHAPE.pack(count, index) for index in range(count)]
         headers = [sigs[index] for index in members]
         if first[0] != SUITE_ED25519_SHA256 or shapes != [
-            sig[_COUNTERS_END:_NAMES] for sig in headers
+            sig[_COUNTERS_END:NAMES_AT] for sig in headers
         ]:
             return False
         stream = self._stream(first[65:_BATCH_END], names)
-        if stream is None or any(sig[_NAMES:names_end] != names for sig in headers):
+        if stream is None or any(sig[NAMES_AT:names_end] != names for sig in headers):
             return False
         context, claim = stream
         leaves = [
@@ -146,7 +146,7 @@ class SignatureCheck:
 
 
 def _names_end(sig: bytes) -> int:
-    tenant_end = _NAMES + 1 + sig[_NAMES]
+    tenant_end = NAMES_AT + 1 + sig[NAMES_AT]
     if tenant_end >= len(sig):
         return len(sig)
     return tenant_end + 1 + sig[tenant_end]

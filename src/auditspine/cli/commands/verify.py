@@ -29,6 +29,13 @@ def verify(
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="Only this log; repeat for more. [default: all]"),
     ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            help="Only this tenant's content and the control log must be there; entries of others "
+            "without content are checked by their hashes. [default: everybody's]"
+        ),
+    ] = None,
     *,
     no_trust: Annotated[
         bool,
@@ -77,6 +84,8 @@ def verify(
 
     `auditspine verify --trust trust.json --checkpoint kept.note`
 
+    `auditspine verify --tenant acme`
+
     `auditspine verify --no-trust --json | jq .outcome`
     """
     settings = load_settings(
@@ -95,6 +104,7 @@ def verify(
             checkpoints=tuple(map(_read_note, checkpoint or ())),
             sealed_entries=not heads_only,
             lag_ms=int(lag * 1000),
+            tenant=tenant,
         ),
         trusting=not no_trust,
         sealed=sealed,
