@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from auditspine.cli.commands import tenants_sql
 from auditspine.cli.connections import kafka_properties
 from auditspine.cli.console import print_json, stdout
 from auditspine.cli.control import read_control
@@ -15,6 +16,7 @@ from auditspine.cli.settings import load_settings
 _SEAL_S = 30.0
 
 app = typer.Typer(help="Register and list tenants.", no_args_is_help=True)
+app.command("sql")(tenants_sql.sql)
 
 
 @app.command()
