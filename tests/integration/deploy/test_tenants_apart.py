@@ -4,16 +4,19 @@ can: tables, views with their users, grants as roles, row policies as filters.
 
 import hashlib
 import hmac
+import subprocess
 import sys
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 from isolated_server import ADMIN, SEES_NOTHING_GRANTED, IsolatedServer
 from test_clickhouse_grants import grants
 
+from auditspine.cli.commands.tenants import app
 from auditspine.sinks.migrate import _HISTORY, PARAMETERISED, VIEWS, migrations
 from auditspine.sinks.quoting import quoted
 from auditspine.sinks.server_masks import MASKS
@@ -142,6 +145,19 @@ def test_every_statement_is_one_that_the_engine_parses(server) -> None:
     found = server.run(ADMIN, *(f"SELECT formatQuery({quoted(each)})" for each in statements))
     assert [said for how, said in found if how != "ok"] == []
     assert len(found) == len(statements)
+
+
+def test_what_is_printed_is_as_many_statements_as_the_engine_reads() -> None:
+    printed = CliRunner().invoke(app, ["sql", *AWKWARD, "acme"]).stdout
+    program = (
+        "import chdb, sys; print(chdb.connect(':memory:')._conn"
+        ".classify_query(sys.stdin.buffer.read(), '')['statement_count'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=printed, capture_output=True, check=True, text=True
+    )
+    made = list(Isolation("auditspine", (*AWKWARD, "acme")).statements())
+    assert int(done.stdout) == len(made)
 
 
 def test_awkward_names_reach_the_engine_as_they_are(server) -> None:

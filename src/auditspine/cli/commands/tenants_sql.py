@@ -20,7 +20,7 @@ from auditspine.sinks.token_keys import KEY_BYTES, store_key
 
 _RULES = """\
 -- Keeps {count} apart in the database {database} of a ClickHouse server, 25.12 or newer: roles, row
--- policies, masked views. Run it after `auditspine init`, as an account with access management;
+-- policies, masked views. Run it after `auditspine init`, as an account with access management,
 -- again with each new tenant and after each upgrade. Repeating it changes nothing. Described in
 -- docs/tenancy.md. The embedded endpoint refuses it: that is one trust domain.
 """
