@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from auditspine.sinks.errors import MigrationError
+from auditspine.sinks.quoting import identifier
 from auditspine.sinks.store import sort_error
 
 TABLES = (
@@ -120,9 +121,8 @@ def migrate(
         RefusedError: ClickHouse refuses.
     """
     ours = migrations() if known is None else list(known)
-    name = database.replace("\\", "\\\\").replace("`", "\\`")
     try:
-        client.command(f"CREATE DATABASE IF NOT EXISTS `{name}`", use_database=False)
+        client.command(f"CREATE DATABASE IF NOT EXISTS {identifier(database)}", use_database=False)
         client.database = database
         client.command(_HISTORY)
         applied = _applied(client)

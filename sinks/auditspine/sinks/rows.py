@@ -7,7 +7,7 @@ from auditspine.ledger.batch import SIGNATURE_END, parse_sig
 from auditspine.ledger.errors import FormatError
 from auditspine.ledger.segment import Entry
 from auditspine.ledger.verdict import Verdict
-from auditspine.sinks.store import quoted
+from auditspine.sinks.quoting import quoted
 
 _FIXED = struct.Struct("<Qqq32s32sbBQQQ")
 _CLAIM = struct.Struct(">32sQQ")  # of a sig header, after its signature: key, epoch, sequence

@@ -188,11 +188,6 @@ def sort_error(exc: Exception, *, data: bool = False) -> SinkError:
     return BadDataError(name or f"code {code}")
 
 
-def quoted(text: str) -> str:
-    """Quote text as a string of ClickHouse's SQL."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def _is_gateway(line: str) -> bool:
     return any(f" {status}" in line for status in (502, 503, 504)) and "HTTP" in line.upper()
 

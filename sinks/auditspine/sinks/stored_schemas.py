@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from auditspine.schemas.catalogue import event_types
 from auditspine.sinks.errors import SchemaNotStoredError
 from auditspine.sinks.layout import layout
+from auditspine.sinks.quoting import quoted
 from auditspine.sinks.reframe import (
     APPENDED_AT,
     FLAGS,
@@ -14,7 +15,7 @@ from auditspine.sinks.reframe import (
     POSITION,
     container_header,
 )
-from auditspine.sinks.store import Store, quoted
+from auditspine.sinks.store import Store
 
 _REGISTERED = """
 SELECT JSONExtractInt(body, 'schema_id') AS id, argMin(JSONExtractString(body, 'text'), position)

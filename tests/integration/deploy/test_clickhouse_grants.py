@@ -44,7 +44,8 @@ def run(tmp_path_factory):
     def execute(*statements: tuple[str, str]) -> list[list[str]]:
         given = {"path": str(home / "db"), "config": str(config), "statements": statements}
         done = subprocess.run(
-            [sys.executable, str(PROCESS), json.dumps(given)],
+            [sys.executable, str(PROCESS)],
+            input=json.dumps(given),
             capture_output=True,
             check=True,
             text=True,

@@ -4,7 +4,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from auditspine.sinks.errors import BadDataError, RefusedError, UnavailableError
-from auditspine.sinks.store import quoted, sort_error
+from auditspine.sinks.store import sort_error
 
 
 def coded(code: int, name: str, text: str = "secret payload") -> DatabaseError:
@@ -47,7 +47,3 @@ def test_data_are_at_fault_only_where_data_were_sent_and_are_not_quoted(code, na
     assert isinstance(sent, BadDataError)
     assert str(sent) == name
     assert isinstance(sort_error(coded(code, name)), RefusedError)
-
-
-def test_text_is_quoted_for_sql() -> None:
-    assert quoted("a'b\\c") == "'a\\'b\\\\c'"

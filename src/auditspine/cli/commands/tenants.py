@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from auditspine.cli.commands import tenants_move
+from auditspine.cli.commands import tenants_move, tenants_sql
 from auditspine.cli.connections import kafka_properties
 from auditspine.cli.console import print_json, stdout
 from auditspine.cli.control import read_control
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(tenants_move.move)
 app.command()(tenants_move.routes)
+app.command("sql")(tenants_sql.sql)
 
 
 @app.command()
