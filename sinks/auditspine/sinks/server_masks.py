@@ -109,7 +109,7 @@ MASKS: Mapping[str, Mask] = MappingProxyType(
             shown=(
                 *("origin", "tenant", *_ARTIFACT, "workload_namespace", "workload_name"),
                 *("network", "operation", "permitted", "first_position", "first_at"),
-                *("last_position", "last_at", "count"),
+                *("last_position", "last_at", "last_origin", "count"),
             ),
             tokens=("principal",),
             computed={"artifact_name": _NAME},
@@ -130,7 +130,7 @@ MASKS: Mapping[str, Mask] = MappingProxyType(
                 *("origin", "tenant", "principal_kind", "role", "max_sensitivity", "domains"),
                 *("environments", "namespace", "network", "granted_position", "granted_at"),
                 *("expires_at", "revoked_position", "revoked_at", "first_used_at"),
-                *("last_used_at", "uses"),
+                *("last_used_at", "uses", "revoked_origin"),
             ),
             tokens=("grant_id", "principal", "granted_by", "revoked_by"),
             hidden=("reason", "version"),

@@ -1,6 +1,6 @@
 """Checkpoints from outside the store: those that were kept, and the heads of sealed topics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
 from auditspine.auditor.core.defects import Defect, Kind
@@ -11,7 +11,7 @@ from auditspine.auditor.evidence import StoredLog
 from auditspine.auditor.findings import Findings
 from auditspine.auditor.options import Options
 from auditspine.auditor.sealed import SealedHead
-from auditspine.ledger.control import ControlState
+from auditspine.ledger.control import ControlState, OpenedLog
 from auditspine.ledger.errors import FormatError, IntegrityError
 from auditspine.ledger.note import Checkpoint
 
@@ -83,9 +83,18 @@ def absent_logs(
     logs: Sequence[StoredLog],
     elsewhere: Elsewhere,
     control: ControlState | None,
+    expects: Callable[[OpenedLog], bool],
     findings: Findings,
 ) -> None:
-    """Report logs that are known from elsewhere and of which the store holds nothing."""
+    """Report logs that are known from elsewhere and of which the store holds nothing.
+
+    Args:
+        logs: What the store holds.
+        elsewhere: Authentic checkpoints of logs that it should hold.
+        control: What the control log says.
+        expects: Tells whether the store should hold a log that the control log opened.
+        findings: Where they go.
+    """
     stored = {log.origin for log in logs}
     for origin, checkpoints in elsewhere.items():
         size = max(checkpoint.size for checkpoint in checkpoints)
@@ -103,7 +112,7 @@ def absent_logs(
                 )
             )
     for origin, opened in ({} if control is None else control.logs).items():
-        if origin not in stored and origin not in elsewhere:
+        if origin not in stored and origin not in elsewhere and expects(opened):
             findings.not_checked.append(
                 f"{opened.topic}/{opened.partition}: the control log opened log {origin}, "
                 "and nothing of it is stored"

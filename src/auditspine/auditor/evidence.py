@@ -133,6 +133,20 @@ class EvidenceStore:
             "Iterator[EntryRow]", self.ranges(log, "entries", _ENTRY_COLUMNS, "position", None)
         )
 
+    def claimed_leaves(self, log: StoredLog, tenant: str, first: int, end: int) -> Iterator[bytes]:
+        """Give the leaves of a tenant's entries from one position to before another."""
+        at = first
+        while at < end:
+            until = min(at + _LARGEST_RANGE, end)
+            rows = self.query(
+                "SELECT leaf FROM entries WHERE origin = {origin:String} "
+                "AND tenant = {tenant:String} AND position >= {low:UInt64} "
+                "AND position < {high:UInt64} ORDER BY position",
+                {"origin": log.origin, "tenant": tenant, "low": at, "high": until},
+            )
+            yield from (bytes(row[0]) for row in rows)
+            at = until
+
     def checkpoints(self, log: StoredLog) -> Iterator[CheckpointRow]:
         """Give rows of ``checkpoints`` by size, those beyond the committed size too."""
         ordered = self.ranges(

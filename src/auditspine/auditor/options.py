@@ -37,6 +37,8 @@ class Options:
         now_ms: The present, milliseconds since 1970.
         tenant: The tenant whose content must be there, beside the control log; that of others may
             be absent and is then checked by its hashes alone. Everybody's when ``None``.
+        topic_prefix: First part of the source topics of the space whose database it is; ``None``
+            when the store holds the logs of all spaces.
     """
 
     now_ms: int
@@ -48,3 +50,4 @@ class Options:
     sealed_entries: bool = True
     lag_ms: int = 60_000
     tenant: str | None = None
+    topic_prefix: str | None = None

@@ -82,6 +82,7 @@ class Basis:
         started_at: Milliseconds since 1970.
         tenant: The tenant whose content had to be there; everybody's had to when ``None``.
         by_hash: Entries of others that were checked by their hashes alone.
+        moved: Tenants whose history in other spaces is here, complete by what their moves name.
     """
 
     log_keys: tuple[str, ...]
@@ -98,6 +99,7 @@ class Basis:
     started_at: int
     tenant: str | None
     by_hash: int
+    moved: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

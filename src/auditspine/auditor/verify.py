@@ -26,6 +26,7 @@ from auditspine.auditor.elsewhere import (
 from auditspine.auditor.errors import SourceError
 from auditspine.auditor.evidence import EvidenceStore, StoredLog
 from auditspine.auditor.findings import Findings, log_report
+from auditspine.auditor.holdings import Holdings
 from auditspine.auditor.judging import (
     ControlJudge,
     LogJudge,
@@ -80,6 +81,7 @@ class _Verification:
         self._control: ControlJudge | None = None
         self._control_origin = ""
         self._collectors: list[HeartbeatCollector] = []
+        self._holdings = Holdings()
 
     def run(self) -> Report:
         logs = self._source.logs()
@@ -90,11 +92,14 @@ class _Verification:
         control = self._find_control(logs)
         if control is not None:
             self._verify_control(control, elsewhere)
+        state = None if self._control is None else self._control.state
+        self._holdings = Holdings.of(self._options.topic_prefix, state)
+        due = self._holdings.due(elsewhere, logs)
         for log in logs:
             if log is not control and self._wanted(log):
-                self._verify_log(log, elsewhere)
-        state = None if self._control is None else self._control.state
-        absent_logs(logs, elsewhere, state, self._found)
+                self._verify_log(log, due)
+        absent_logs(logs, due, state, self._holdings.expects, self._found)
+        self._verify_history(logs)
         found = self._found
         found.not_checked += tenant_doubts(self._options.tenant, state, found.results)
         heartbeats = self._compare_heartbeats()
@@ -185,7 +190,7 @@ class _Verification:
             judge,
             heartbeats,
             tuple(elsewhere.get(log.origin, ())),
-            expected_tenants(self._options.tenant),
+            expected_tenants(self._options.tenant) or self._holdings.tenants(log.origin),
         )
         rows = self._source.rows(log, is_control=isinstance(judge, ControlJudge))
         if self._is_made_up(log):
@@ -208,6 +213,15 @@ class _Verification:
         if self._control is None or log.committed is not None or log.settled is not None:
             return False
         return log.origin not in self._control.state.logs
+
+    def _verify_history(self, logs: Sequence[StoredLog]) -> None:
+        """Hold the history of moved tenants against what their moves name."""
+        wanted = [log for log in logs if self._wanted(log)]
+        self._found.defects.extend(self._holdings.altered(self._source, wanted))
+        if not self._options.origins:
+            self._found.defects.extend(self._holdings.truncated(logs))
+        for origin in self._holdings.later(self._found.pending):
+            del self._found.pending[origin]  # what came later need not be here
 
     # -- across logs -----------------------------------------------------------------------------
 
@@ -298,6 +312,7 @@ class _Verification:
             options.now_ms,
             options.tenant,
             sum(result.by_hash for result in found.results),
+            tuple(sorted({tenant for tenant, _ in self._holdings.history})),
         )
         logs = tuple(log_report(r, found.pending.get(r.origin, 0)) for r in found.results)
         return Report(outcome, logs, defects, found.beyond, tuple(found.not_checked), basis)

@@ -72,6 +72,11 @@ def basis_lines(basis: Basis) -> list[str]:
     )
     if basis.tenant is not None:
         lines += _tenant_lines(basis, basis.tenant)
+    elif basis.by_hash:
+        lines.append(f"{basis.by_hash:,} entries of other tenants, by their hashes alone")
+    if basis.moved:
+        names = ", ".join(basis.moved)
+        lines.append(f"the history of {names} in other spaces: entry for entry as it was moved")
     if basis.kept_checkpoints:
         lines.append(f"compared with {_count(basis.kept_checkpoints, 'kept checkpoint')}")
     if basis.heartbeats:

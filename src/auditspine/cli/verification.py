@@ -47,8 +47,10 @@ def run_verification(
         SourceError: The evidence or the sealed topics cannot be read.
     """
     trust = read_trust(settings.trust_path) if trusting else None
+    options = replace(options, topic_prefix=settings.topics.prefix)
     if sealed or (sealed is None and has_kafka(settings)):
-        names = [settings.topics.sealed(stream) for stream in STREAMS]
+        spaces = [settings.in_space(space.name).topics for space in settings.routing]
+        names = dict.fromkeys(topics.sealed(stream) for topics in spaces for stream in STREAMS)
         options = replace(
             options, sealed=SealedTopics({"log_level": 0, **kafka_properties(settings)}, names)
         )

@@ -132,6 +132,13 @@ def table(world: World, space: str, name: str) -> list[dict]:
     return world.ask(f"SELECT * FROM {name} FINAL WHERE tenant = 'harbor' ORDER BY ALL", space)
 
 
+def verified(world: World, space: str) -> dict:
+    done = world.run("--space", space, "verify", "--lag", "0", "--json")
+    report = json.loads(done[1])
+    assert done[0] == 0, (report["defects"], report["not_checked"])
+    return report
+
+
 def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     code, out, _ = world.run("tenants", "routes", "--json")
     assert code == 1
@@ -150,6 +157,9 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     assert {name: table(world, "harbor", name) for name in TABLES} == before
     content = world.ask("SELECT DISTINCT toString(tenant) AS t FROM evidence ORDER BY t", "harbor")
     assert [row["t"] for row in content] == ["-", "harbor"]
+
+    verified(world, "harbor")
+    verified(world, "shared")
 
     # It counts there, and there only.
     [late] = world.publish("harbor", event("prediction.made", prediction_id="late"), apart=False)
@@ -190,6 +200,9 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
         done = world.run("--space", "harbor", "rebuild", projection, "--check")
         assert done[0] == 0, done
 
+    verified(world, "harbor")
+    verified(world, "shared")
+
     # And back.
     world.file.write_text(ROUTING.replace('tenants = ["harbor"]', 'tenants = ["somebody"]'))
     back = world.move()
@@ -201,4 +214,6 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     for projection in ("lineage", "access"):
         done = world.run("rebuild", projection, "--check")
         assert done[0] == 0, done
+    verified(world, "harbor")
+    verified(world, "shared")
     assert world.move()["was_there"]

@@ -78,7 +78,7 @@ def sql(
         data_dir=data_dir, bootstrap_servers=bootstrap_servers, clickhouse_database=database
     )
     named = list(dict.fromkeys(_checked(tenants) if tenants else _registered(settings)))
-    where = settings.clickhouse_database
+    where = settings.database if database is None else settings.clickhouse_database
     if accounts is not None and not all(accounts):
         raise CliError("--account: expected the name of an account, got an empty one")
     if keys:

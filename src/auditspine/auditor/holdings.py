@@ -1,0 +1,135 @@
+"""Which logs a database should hold: those of its space, and the history of tenants that came.
+
+``tenant.moved`` in the control log names, of each former log, up to where a tenant's history is
+there, how many entries it has and the hash of their leaves. So a database proves by itself, with
+the control log, that nothing of it is missing (docs/tenancy.md).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from auditspine.auditor.core.defects import Defect, Kind
+from auditspine.auditor.elsewhere import Elsewhere
+from auditspine.auditor.evidence import EvidenceStore, StoredLog
+from auditspine.ledger.control import PLATFORM_TENANT, ControlState, OpenedLog
+from auditspine.ledger.judge import CONTROL
+from auditspine.ledger.note import Checkpoint
+from auditspine.ledger.tenancy import LogRange
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a database of one space should hold.
+
+    Attributes:
+        prefix: First part of its source topics' names; ``None`` for one that holds all logs.
+        history: Ranges of logs of other spaces, with the tenant that each is of.
+    """
+
+    prefix: str | None = None
+    history: tuple[tuple[str, LogRange], ...] = ()
+    _sizes: Mapping[str, int] = field(default_factory=dict)
+    _tenants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    _others: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, prefix: str | None, control: ControlState | None) -> "Holdings":
+        """Find out what a space's database should hold, as the control log says."""
+        if prefix is None or control is None:
+            return cls(prefix)
+        history = tuple(
+            (move.tenant, part)
+            for move in control.tenancy.moves
+            if move.topic_prefix == prefix
+            for part in move.history
+        )
+        sizes: dict[str, int] = {}
+        tenants: dict[str, frozenset[str]] = {}
+        for tenant, part in history:
+            sizes[part.origin] = max(part.size, sizes.get(part.origin, 0))
+            known = tenants.get(part.origin, frozenset((PLATFORM_TENANT,)))
+            tenants[part.origin] = known | {tenant}
+        others = (log.origin for log in control.logs.values() if not _is_own(prefix, log))
+        return cls(prefix, history, sizes, tenants, frozenset(others))
+
+    def expects(self, log: OpenedLog) -> bool:
+        """Tell whether all of a log should be there."""
+        return log.origin not in self._others
+
+    def tenants(self, origin: str) -> frozenset[str] | None:
+        """Give whose content of a log must be there; ``None`` for everybody's."""
+        return self._tenants.get(origin)
+
+    def due(self, elsewhere: Elsewhere, stored: Sequence[StoredLog]) -> Elsewhere:
+        """Leave out checkpoints of what need not be there: other spaces' logs, and later entries.
+
+        Args:
+            elsewhere: Authentic checkpoints by log.
+            stored: The logs that are there.
+        """
+        there = {log.origin: log for log in stored}
+        found: dict[str, list[Checkpoint]] = {}
+        for origin, checkpoints in elsewhere.items():
+            log = there.get(origin)
+            if origin in self._sizes:
+                size = max(self._sizes[origin], 0 if log is None else log.size)
+                found[origin] = [each for each in checkpoints if each.size <= size]
+            elif log is not None or origin not in self._others:
+                found[origin] = list(checkpoints)
+        return {origin: checkpoints for origin, checkpoints in found.items() if checkpoints}
+
+    def later(self, origins: Iterable[str]) -> list[str]:
+        """Give the logs of which only a part, or nothing, should be there."""
+        return [origin for origin in origins if origin in self._sizes]
+
+    def truncated(self, stored: Sequence[StoredLog]) -> Iterator[Defect]:
+        """Tell of history that does not reach the size that a move names."""
+        sizes = {log.origin: log.size for log in stored}
+        for origin, size in self._sizes.items():
+            got = sizes.get(origin, 0)
+            if got < size:
+                yield Defect(
+                    Kind.TRUNCATED,
+                    origin,
+                    got,
+                    size - 1,
+                    "entries",
+                    expected=str(size),
+                    got=str(got),
+                    detail="a tenant was moved here with its history up to that size",
+                )
+
+    def altered(self, source: EvidenceStore, stored: Sequence[StoredLog]) -> Iterator[Defect]:
+        """Tell of history whose entries are not those that a move names.
+
+        Raises:
+            SourceError: The store cannot be read.
+        """
+        there = {log.origin: log for log in stored}
+        for tenant, part in self.history:
+            log = there.get(part.origin)
+            if log is None or log.size < part.size:
+                continue  # told as truncated
+            count, leaves = 0, sha256()
+            for leaf in source.claimed_leaves(log, tenant, part.first, part.size):
+                count += 1
+                leaves.update(leaf)
+            if (count, leaves.digest()) != (part.entries, part.leaves):
+                yield Defect(
+                    Kind.ALTERED_COLUMN,
+                    part.origin,
+                    part.first,
+                    part.size - 1,
+                    "entries",
+                    column="tenant, leaf",
+                    expected=f"{part.entries} {part.leaves.hex()}",
+                    got=f"{count} {leaves.hexdigest()}",
+                    detail=f"the entries of tenant {tenant} are not those that it was moved with",
+                    exact=False,
+                )
+
+
+def _is_own(prefix: str, log: OpenedLog) -> bool:
+    stream = log.topic.rpartition(".")[2]
+    return stream == CONTROL or log.topic == f"{prefix}{stream}"
