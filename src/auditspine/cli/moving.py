@@ -148,7 +148,7 @@ def _decision(
     _logs_of(state, space)
     _require_own_keys(state, space, tenant)
     source = next((s for s in settings.routing if s.topic_prefix == place), None)
-    if source is not None:
+    if source is not None and wanted.quiet_s:
         _require_silence(settings.in_space(source.name), wanted)
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.decide_tenancy(
