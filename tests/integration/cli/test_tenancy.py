@@ -16,6 +16,14 @@ ROUTING = """
 [spaces.harbor]
 isolation = "dedicated"
 tenants = ["harbor"]
+
+[spaces.grid]
+isolation = "domain"
+domains = ["energy"]
+
+[spaces.bay]
+isolation = "dedicated"
+tenants = ["bay"]
 """
 SCOPE = {
     "domains": [],
@@ -49,8 +57,8 @@ class World:
         code, out, _ = self.run("--space", space, "sql", sql, "--json")
         return [json.loads(line) for line in out.splitlines()] if code == 0 else []
 
-    def publish(self, tenant: str, *events: str, apart: bool) -> list[dict]:
-        lines = [of_tenant(tenant, each) for each in events]
+    def publish(self, tenant: str, *events: str, apart: bool, domain: str = "credit") -> list[dict]:
+        lines = [of_tenant(tenant, each, domain) for each in events]
         code, out, err = self.run(
             "publish", "--wait", "--json", stdin="\n".join(lines), apart=apart
         )
@@ -63,9 +71,10 @@ class World:
         return json.loads(out)
 
 
-def of_tenant(tenant: str, line: str) -> str:
+def of_tenant(tenant: str, line: str, domain: str = "credit") -> str:
     content = json.loads(line)
     content["envelope"]["tenant"] = tenant
+    content["envelope"]["domain"] = domain
     content["envelope"]["workload"]["name"] = f"{tenant}-scorer"
     return json.dumps(content)
 
@@ -177,6 +186,71 @@ def tampered(world: World, *statements: str) -> dict[str, list[dict]]:
     for more in ("--sealed", "--no-sealed"):
         found[more] = verify(world, "harbor", more)["defects"]
     return found
+
+
+def test_a_domains_events_belong_in_its_space_from_the_decision_on(world) -> None:
+    prediction = event("prediction.made", prediction_id="kwh")
+    [before] = world.publish("acme", prediction, apart=False, domain="energy")
+    assert (before["verdict"], before["topic"]) == ("valid", "auditspine.inference")
+    why = ("--reason", "grid data stays with grid operators")
+    assert world.run("tenants", "move", "--domain", "energy", *why)[0] == 0
+    assert routes(world)["domain energy"]["counts_in"] == "grid"
+    [stray] = world.publish("acme", prediction, apart=False, domain="energy")
+    assert stray["verdict"] == "wrong_tenant"
+    assert "another space" in stray["reason"]
+    [after] = world.publish("acme", prediction, apart=True, domain="energy")
+    assert (after["verdict"], after["topic"]) == ("valid", "auditspine.grid.inference")
+    sql = (
+        "SELECT toInt32(count()) AS n FROM committed_evidence "
+        "WHERE domain = 'energy' AND event_type = 'prediction.made'"
+    )
+    await_true(lambda: world.ask(sql, "grid") == [{"n": 1}], "it is in the domain's database")
+    assert world.ask(sql) == [{"n": 1}]
+    verified(world, "grid")
+    code, _, err = world.run("tenants", "move", "--domain", "energy", *why)
+    assert (code, "already" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tenants", "move", "--reason", "x"), "name a tenant, or a domain"),
+        (("tenants", "move", "acme", "--domain", "energy", "--reason", "x"), "name a tenant, or"),
+        (("tenants", "move", "nobody", "--reason", "x"), "no tenant nobody is registered"),
+        (("tenants", "move", "acme", "--reason", "x", "--tenancy", "gone.toml"), "gone.toml"),
+        (("--space", "moon", "status"), "no space moon"),
+        (
+            ("keys", "register", "acme-scorer", "--tenant", "acme", "--tenant", "harbor"),
+            "harbor has a space of its own",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said(world, arguments, said) -> None:
+    code, _, err = world.run(*arguments)
+    assert code == 2
+    assert said in err
+
+
+def test_a_move_waits_for_a_space_for_silent_services_and_for_keys_of_its_own(world) -> None:
+    assert world.run("tenants", "register", "bay")[0] == 0
+    for producer, more in (("bay-scorer", ()), ("both", ("--tenant", "acme"))):
+        assert world.run("keys", "create", producer)[0] == 0
+        register = ("keys", "register", producer, "--tenant", "bay", *more)
+        assert world.run(*register, apart=False)[0] == 0
+    world.publish("bay", event("prediction.made", prediction_id="bay"), apart=False)
+    move = ("tenants", "move", "bay", "--reason", "test")
+    code, _, err = world.run(*move)
+    assert (code, "keys of both speak for bay and for others" in err) == (2, True)
+    assert world.run("keys", "register", "both", "--tenant", "acme")[0] == 0
+    sql = "SELECT toInt32(count()) AS n FROM committed_evidence WHERE tenant = 'bay'"
+    await_true(lambda: world.ask(sql) not in ([], [{"n": 0}]), "the event landed")
+    code, _, err = world.run(*move)
+    assert (code, "services of bay still publish (bay-scorer" in err) == (2, True)
+    unprepared = world.file.with_name("unprepared.toml")
+    unprepared.write_text('[spaces.cove]\nisolation = "dedicated"\ntenants = ["bay"]\n')
+    code, _, err = world.run(*move, "--tenancy", str(unprepared))
+    assert (code, "the space cove is not prepared" in err) == (2, True)
+    assert routes(world)["bay"]["counts_in"] == "shared"
 
 
 def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:

@@ -110,6 +110,12 @@ def register(
             f"--tenant: {', '.join(unknown)} is not registered: "
             f"auditspine tenants register {unknown[0]}"
         )
+    apart = [t for t in tenants if not settings.routing.of_tenant(t).is_shared]
+    if apart and len(set(tenants)) > 1:
+        raise CliError(
+            f"--tenant: {apart[0]} has a space of its own by the routing file: its keys speak for "
+            "no other tenant. Create a key for each"
+        )
     with watch_control(settings) as watch:
         with speaking(settings) as operator:
             said = operator.register_key(public, producer, tenants, event_types or ["*"])
