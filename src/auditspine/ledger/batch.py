@@ -137,6 +137,11 @@ def claimed_tenant(sig: bytes) -> str:
         return ""
 
 
+def signing_key(sig: bytes) -> bytes:
+    """Give the public key, 32 bytes, of a ``sig`` header that is known to be good."""
+    return sig[SIGNATURE_END : SIGNATURE_END + 32]
+
+
 def leaf_context(
     public_key: bytes, tenant: str, producer: str, topic: str, partition: int
 ) -> bytes:

@@ -44,7 +44,8 @@ class Log:
         content = json.loads(example(event_type))
         envelope = content["envelope"]
         envelope["event_id"] = f"0199a0b0-0000-7000-8000-{number:012x}"
-        envelope["actor"] = {"principal": by, "kind": "person"}
+        envelope["actor"] = {"principal": by, "kind": said.pop("kind", "person")}
+        key: bytes = said.pop("key", b"")
         network = said.pop("network", "")
         envelope["actor"]["origin"] = {"network": network}
         envelope["environment"] = said.pop("environment", "production")
@@ -55,7 +56,7 @@ class Log:
         decoded = DECODER.decode(encode(parse_json(json.dumps(content))))
         self.at += after
         self.events.append(
-            SealedEvent("o", number, self.at, event_type, decoded.envelope, decoded.body)
+            SealedEvent("o", number, self.at, event_type, decoded.envelope, decoded.body, key)
         )
         return self
 
@@ -261,6 +262,30 @@ def test_one_principal_in_two_networks_at_once_is_found_once_a_day() -> None:
     log = Log().grant("ana", "data_reader").access(network="office").access(network="home")
     log.access(network="office").access(network="home", after=20 * 60_000)
     assert log.kinds() == [("shared_credentials", "critical")]
+
+
+def test_one_key_in_two_places_at_once_is_found_whoever_acts() -> None:
+    log = Log().grant("ana", "data_reader").grant("bob", "data_reader", "g2")
+    log.access("ana", key=b"k" * 32, namespace="ml").access("bob", key=b"k" * 32, namespace="lab")
+    log.access("ana", key=b"k" * 32, namespace="ml")
+    assert log.kinds() == [("shared_credentials", "critical")]
+    [finding] = [f for f in log.folded()["findings"] if f["kind"] == "shared_credentials"]
+    assert finding["subject"] == "lab/tool"
+    assert b"k".hex() * 8 in finding["detail"]
+    assert "ml/tool" in finding["detail"]
+
+
+def test_one_key_of_a_workload_in_two_networks_is_told_once_of_the_key() -> None:
+    log = Log().grant("svc", "data_reader", principal_kind="workload")
+    for network in ("vpc-1", "vpc-2"):
+        log.access("svc", kind="workload", key=b"k" * 32, network=network)
+    assert log.kinds() == [("shared_credentials", "critical")]
+
+
+def test_a_key_that_serves_many_people_in_one_place_is_no_finding() -> None:
+    log = Log().grant("ana", "data_reader").grant("bob", "data_reader", "g2")
+    log.access("ana", key=b"k" * 32, network="office").access("bob", key=b"k" * 32, network="home")
+    assert log.kinds() == []
 
 
 def test_grants_that_lie_idle_are_found_once() -> None:

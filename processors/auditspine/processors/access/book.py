@@ -73,9 +73,11 @@ class Book:
             return at
         return int(stored)
 
-    def other_network(self, tenant: str, principal: str, network: str, at: int) -> tuple[str, int]:
-        """Give the other network that a principal last came from and when; note this one."""
-        key = _key("o", tenant, principal)
+    def other_origin(
+        self, kind: str, tenant: str, who: str, network: str, at: int
+    ) -> tuple[str, int]:
+        """Give where else a principal (``o``) or a key (``k``) last was and when; note this."""
+        key = _key(kind, tenant, who)
         stored = self._state.get(key)
         seen: dict[str, int] = {} if stored is None else json.loads(stored)
         others = [(when, name) for name, when in seen.items() if name != network]

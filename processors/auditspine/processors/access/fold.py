@@ -51,7 +51,7 @@ class AccessProjection:
     """
 
     name = "access"
-    logic_version = 2
+    logic_version = 3
     streams: tuple[str, ...] = ("access",)
     event_types = frozenset(_TAKERS)
     tables: tuple[Table, ...] = (EDGES, VERDICTS, GRANTS, REVIEWS, FINDINGS)

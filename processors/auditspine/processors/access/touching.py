@@ -103,17 +103,42 @@ def _reached(step: Step, event: SealedEvent, touch: Touch) -> Findings:
 
 
 def _origins(step: Step, event: SealedEvent, touch: Touch) -> Findings:
-    """Tell when one principal comes from two networks at once; once a day."""
-    if not touch.network:
-        return
+    """Tell when one signing key, or one principal, is in two places at once; once a day."""
+    of_key = list(_key_origins(step, event, touch))
+    of_principal = list(_principal_origins(step, event, touch))
+    yield from of_key or of_principal
+
+
+def _key_origins(step: Step, event: SealedEvent, touch: Touch) -> Findings:
+    """A key belongs to one workload: to its namespace and, if it acts itself, its network."""
+    if event.signing_key:
+        key = event.signing_key.hex()
+        acts = event.envelope["actor"]["kind"] == "workload"
+        place = f"{touch.workload} in {touch.network}" if acts and touch.network else touch.workload
+        who = f"the key {key[:16]}… signed"
+        yield from _at_once(step, event, touch, ("k", key, place, who, touch.workload))
+
+
+def _principal_origins(step: Step, event: SealedEvent, touch: Touch) -> Findings:
+    if touch.network:
+        who = f"{touch.principal} came"
+        yield from _at_once(
+            step, event, touch, ("o", touch.principal, touch.network, who, touch.principal)
+        )
+
+
+def _at_once(
+    step: Step, event: SealedEvent, touch: Touch, about: tuple[str, str, str, str, str]
+) -> Findings:
+    kind, name, place, who, subject = about
     at, tenant = event.appended_at, touch.tenant
-    other, when = step.book.other_network(tenant, touch.principal, touch.network, at)
+    other, when = step.book.other_origin(kind, tenant, name, place, at)
     if not other or at - when > step.rules.origins_ms:
         return
-    if step.book.is_first_of_day(tenant, f"origins {touch.principal}", day_of(at)):
-        seconds = (at - when) // 1000
-        detail = f"{touch.principal} came from {other} and, {seconds} s later, from {touch.network}"
-        yield Finding("shared_credentials", "critical", touch.principal, touch.artifact, detail)
+    if step.book.is_first_of_day(tenant, f"origins {kind} {name}", day_of(at)):
+        verb = "for" if kind == "k" else "from"
+        detail = f"{who} {verb} {other} and, {(at - when) // 1000} s later, {verb} {place}"
+        yield Finding("shared_credentials", "critical", subject, touch.artifact, detail)
 
 
 def _seen(known: bytes | None, event: SealedEvent) -> Tally:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from auditspine.ledger.batch import signing_key
 from auditspine.ledger.errors import FormatError, IntegrityError
 from auditspine.ledger.reader import Accepted, SegmentReader
 from auditspine.ledger.segment import Entry
@@ -183,7 +184,13 @@ class Follower:
         if event.event_type not in self._parts.projection.event_types:
             return None
         return SealedEvent(
-            origin, entry.position, entry.timestamp, event.event_type, event.envelope, event.body
+            origin,
+            entry.position,
+            entry.timestamp,
+            event.event_type,
+            event.envelope,
+            event.body,
+            signing_key(entry.sig),
         )
 
     def _decode(self, offset: int, entry: Entry) -> DecodedEvent:

@@ -20,6 +20,7 @@ class SealedEvent:
         event_type: For example ``artifact.accessed``.
         envelope: Decoded envelope; the ledger judged it, so it has every field.
         body: Decoded body, under the schema that its producer wrote it with.
+        signing_key: Public key that it is signed with, 32 bytes; empty where that is not known.
         log: The log whose state takes it; ``origin``, unless it is a tenant's history elsewhere.
         base: Added to positions of a tenant that moved, so that later rows have higher versions.
     """
@@ -30,6 +31,7 @@ class SealedEvent:
     event_type: str
     envelope: Mapping[str, Any]
     body: Mapping[str, Any]
+    signing_key: bytes = b""
     log: str = ""
     base: int = 0
 
