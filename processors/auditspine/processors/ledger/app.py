@@ -11,6 +11,13 @@ from auditspine.processors.ledger.loop import LedgerLoop
 from auditspine.processors.projection.kafka_settings import faust_settings
 
 
+class LedgerApp(faust.App):
+    """A Faust app that keeps nothing on disk."""
+
+    def _create_directories(self) -> None:
+        """Make none: Faust's own would hold its Tables."""
+
+
 def make_ledger_app(config: LedgerConfig) -> faust.App:
     """Make the ledger's Faust app, ready for :func:`auditspine.processors.hosting.run_worker`.
 
@@ -23,7 +30,7 @@ def make_ledger_app(config: LedgerConfig) -> faust.App:
     settings = faust_settings(config.kafka["bootstrap.servers"], config.kafka)
     options: dict[str, Any] = dict(settings.options)
     options.pop("consumer_group_instance_id", None)
-    app = faust.App(
+    app = LedgerApp(
         config.group_id,
         store="memory://",
         web_enabled=False,

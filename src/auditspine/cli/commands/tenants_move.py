@@ -54,8 +54,8 @@ def move(
     space's database, and is folded by its projections before anything new. Nothing is deleted
     where it was. Interrupted, run it again: it goes on.
 
-    Then prove it: `auditspine --space SPACE verify --tenant TENANT`, and `auditspine --space SPACE
-    rebuild lineage --check`.
+    Then prove it: `auditspine --space SPACE verify`, and `auditspine --space SPACE rebuild lineage
+    --check`.
 
     **Examples**
 
@@ -173,5 +173,4 @@ def _show(moved: Moved, *, as_json: bool) -> None:
         stdout.print(
             f"[warn]![/] {moved.late} of them came where they do not count: see quarantined"
         )
-    space = f"auditspine --space {moved.space.name}"
-    stdout.print(f"prove it: {space} verify --tenant {moved.tenant}", soft_wrap=True)
+    stdout.print(f"prove it: auditspine --space {moved.space.name} verify")
