@@ -16,8 +16,9 @@ COMMAND = [sys.executable, "-m", "auditspine.cli"]
 
 
 class Stack:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, **always: str) -> None:
         self.root = root
+        self.always = always  # variables of every command
         self.data = root / "data"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -28,12 +29,15 @@ class Stack:
                 stdout=log,
                 stderr=log,
                 cwd=self.root,
-                env={**os.environ, **environment},
+                env={**os.environ, **self.always, **environment},
             )
-        await_true(
-            lambda: self.process.poll() is not None or self.run("status")[0] == 0, "ready", READY_S
-        )
-        assert not self.ended(), (self.root / "up.log").read_text()
+        try:
+            await_true(lambda: self.ended() or self.run("status")[0] == 0, "ready", READY_S)
+            assert not self.ended(), (self.root / "up.log").read_text()
+        except BaseException:
+            self.process.terminate()
+            self.process.wait(60)
+            raise
         return self
 
     def ended(self) -> bool:
@@ -50,7 +54,7 @@ class Stack:
             cwd=self.root,
             timeout=120,
             check=False,
-            env={**os.environ, **environment},
+            env={**os.environ, **self.always, **environment},
         )
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr

@@ -2,14 +2,19 @@
 
 import json
 import signal
+import time
 
 import pytest
 from tests.integration.cli.cli_stack import Stack, event
 from tests.waiting import await_true
 
+from auditspine.auditor.core.defects import Defect, Kind
+from auditspine.auditor.options import Options
+from auditspine.auditor.report import Outcome, Report
 from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.operator import await_sealed, speaking, watch_control
 from auditspine.cli.settings import Settings, load_settings
+from auditspine.cli.verification import run_verification
 
 pytestmark = pytest.mark.timeout(600)  # seconds; the first test also starts the stack
 ROUTING = """
@@ -55,8 +60,12 @@ class World:
         return code, out, err
 
     def ask(self, sql: str, space: str = "shared") -> list[dict]:
-        code, out, _ = self.run("--space", space, "sql", sql, "--json")
-        return [json.loads(line) for line in out.splitlines()] if code == 0 else []
+        client = clickhouse_client(settings_of(self, space), reader=True)
+        try:
+            result = client.query(sql)
+            return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+        finally:
+            client.close()
 
     def publish(self, tenant: str, *events: str, apart: bool, domain: str = "credit") -> list[dict]:
         lines = [of_tenant(tenant, each, domain) for each in events]
@@ -107,7 +116,7 @@ HISTORY = (
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Two tenants that share, each with some history."""
-    stack = Stack(tmp_path_factory.mktemp("tenancy"))
+    stack = Stack(tmp_path_factory.mktemp("tenancy"), AUDITSPINE_PARTITIONS="2")
     world = World(stack)
     stack.start(AUDITSPINE_TENANCY=str(world.file))
     for tenant in ("harbor", "acme"):
@@ -146,14 +155,14 @@ def table(world: World, space: str, name: str) -> list[dict]:
     return world.ask(f"SELECT * FROM {name} FINAL WHERE tenant = 'harbor' ORDER BY ALL", space)
 
 
-def verify(world: World, space: str, *more: str) -> dict:
-    done = world.run("--space", space, "verify", "--lag", "0", "--json", *more)
-    return json.loads(done[1])
+def verify(world: World, space: str, *, sealed: bool = True) -> Report:
+    options = Options(now_ms=time.time_ns() // 1_000_000, lag_ms=0)
+    return run_verification(settings_of(world, space), options, sealed=sealed, quiet=True)
 
 
 def verified(world: World, space: str) -> None:
     report = verify(world, space)
-    assert report["outcome"] == "verified", (report["defects"], report["not_checked"])
+    assert report.outcome is Outcome.VERIFIED, (report.defects, report.not_checked)
 
 
 def routes(world: World) -> dict[str, dict]:
@@ -162,7 +171,8 @@ def routes(world: World) -> dict[str, dict]:
 
 
 def settings_of(world: World, space: str = "shared") -> Settings:
-    return load_settings(data_dir=world.stack.data, tenancy=world.file).in_space(space)
+    where = {"data_dir": world.stack.data, "tenancy": world.file}
+    return load_settings(**where, partitions=2).in_space(space)
 
 
 def decided(world: World) -> None:
@@ -176,7 +186,7 @@ def decided(world: World) -> None:
         await_sealed(watch, [said], 30)
 
 
-def tampered(world: World, *statements: str) -> dict[str, list[dict]]:
+def tampered(world: World, *statements: str) -> dict[bool, tuple[Defect, ...]]:
     """Change harbor's database as its administrator could; give the defects that are found."""
     client = clickhouse_client(settings_of(world, "harbor"))
     try:
@@ -185,8 +195,8 @@ def tampered(world: World, *statements: str) -> dict[str, list[dict]]:
     finally:
         client.close()
     found = {}
-    for more in ("--sealed", "--no-sealed"):
-        found[more] = verify(world, "harbor", more)["defects"]
+    for sealed in (True, False):
+        found[sealed] = verify(world, "harbor", sealed=sealed).defects
     return found
 
 
@@ -272,7 +282,7 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     assert "ClickHouse is away" in interrupted[2]
     assert routes(world)["harbor"]["counts_in"] == "harbor"
     report = verify(world, "harbor")
-    assert {defect["kind"] for defect in report["defects"]} == {"truncated"}
+    assert {defect.kind for defect in report.defects} == {Kind.TRUNCATED}
 
     moved = world.move()
     assert (moved["space"], moved["was_there"], moved["late"]) == ("harbor", True, 0)
@@ -351,16 +361,16 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     place = f"origin = '{log}' AND tenant = 'harbor'"
     found = tampered(world, f"ALTER TABLE evidence DELETE WHERE {place}")
     for defects in found.values():
-        assert [(d["kind"], d["table"]) for d in defects] == [("missing", "evidence")]
+        assert [(d.kind, d.table) for d in defects] == [(Kind.MISSING, "evidence")]
     found = tampered(world, f"ALTER TABLE entries UPDATE tenant = 'acme' WHERE {place}")
     for defects in found.values():
-        [moved_with] = [d for d in defects if "was moved with" in d["detail"]]
-        assert (moved_with["kind"], moved_with["expected"][0], moved_with["got"][0]) == (
-            "altered_column",
+        [moved_with] = [d for d in defects if "was moved with" in d.detail]
+        assert (moved_with.kind, moved_with.expected[0], moved_with.got[0]) == (
+            Kind.ALTERED_COLUMN,
             "1",
             "0",
         )
     tables = ("entries", "evidence", "quarantine", "checkpoints", "commits")
     found = tampered(world, *(f"ALTER TABLE {t} DELETE WHERE origin = '{log}'" for t in tables))
     for defects in found.values():
-        assert {d["kind"] for d in defects if d["origin"] == log} == {"truncated"}
+        assert {d.kind for d in defects if d.origin == log} == {Kind.TRUNCATED}
