@@ -4,30 +4,26 @@ Each step is on record in the control log or in the target database, so that a m
 interrupted goes on where it was when the command is run again (docs/tenancy.md).
 """
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from confluent_kafka import Consumer, TopicPartition
-
 from auditspine.cli.connections import clickhouse_store, kafka_properties, trusted_log_keys
-from auditspine.cli.errors import CliError, NotSealedError
+from auditspine.cli.errors import CliError
+from auditspine.cli.log_waits import await_landed, await_sealed_by
 from auditspine.cli.operator import await_sealed, speaking, watch_control
+from auditspine.cli.residence import former_logs, history_of, logs_of, ranges_to_read
 from auditspine.cli.settings import Settings
 from auditspine.ledger.batch import claimed_tenant
 from auditspine.ledger.control import ControlState, OpenedLog
-from auditspine.ledger.segment import decode_segment
 from auditspine.ledger.spaces import Space
-from auditspine.ledger.tenancy import Decision, LogRange, Move
+from auditspine.ledger.tenancy import Decision, LogRange
 from auditspine.ledger.verdict import Verdict
 from auditspine.processors.projection.history import SealedHistory, read_range
 from auditspine.schemas.models import LogRange as LogRangeModel
 from auditspine.sinks.history_copy import Landing, land_history
 
 _SEAL_S = 60.0
-_ASK_S = 0.2
-_TIMEOUT_S = 15.0
 _LAST_HEARD = """
     SELECT producer, dateDiff('second', max(appended_at), now64(3, 'UTC')) AS age_s
     FROM entries WHERE tenant = {tenant:String} GROUP BY producer
@@ -105,12 +101,10 @@ def move_tenant(settings: Settings, wanted: Wanted, say: Say) -> Moved:
     state = control_state(settings)
     space = settings.routing.of_tenant(wanted.tenant)
     decision = _decision(settings, state, space, wanted, say)
-    move, late = (
-        (None, 0) if decision is None else _carry_out(settings, space, decision, wanted, say)
-    )
-    history = _history(control_state(settings), wanted.tenant, space)
+    late = 0 if decision is None else _carry_out(settings, space, decision, wanted, say)
+    history = history_of(control_state(settings), wanted.tenant, space.topic_prefix)
     _land(settings, wanted.tenant, space, history, say)
-    return Moved(wanted.tenant, space, history, late, was_there=move is None)
+    return Moved(wanted.tenant, space, history, late, was_there=decision is None)
 
 
 def decide_domain(settings: Settings, domain: str, wanted: Wanted) -> Space:
@@ -148,8 +142,8 @@ def _decision(
     _logs_of(state, space)
     _require_own_keys(state, space, tenant)
     source = next((s for s in settings.routing if s.topic_prefix == place), None)
-    if source is not None and wanted.quiet_s:
-        _require_silence(settings.in_space(source.name), wanted)
+    if source is not None:
+        _require_silence(settings.in_space(source.name), state, source, wanted, say)
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.decide_tenancy(
             space, settings.routing.digest, wanted.reason, wanted.reversal, tenant=tenant
@@ -162,7 +156,7 @@ def _decision(
 
 
 def _logs_of(state: ControlState, space: Space) -> list[OpenedLog]:
-    found = [log for log in _data_logs(state) if _prefix(log) == space.topic_prefix]
+    found = logs_of(state, space.topic_prefix)
     if not found:
         raise CliError(
             f"the space {space.name} is not prepared: run `auditspine init`, and start its "
@@ -188,10 +182,14 @@ def _require_own_keys(state: ControlState, space: Space, tenant: str) -> None:
         )
 
 
-def _require_silence(source: Settings, wanted: Wanted) -> None:
-    """What is published after the decision does not count: its services must be stopped."""
+def _require_silence(
+    source: Settings, state: ControlState, space: Space, wanted: Wanted, say: Say
+) -> None:
+    """What is sealed after the decision does not count: services must be silent, and drained."""
+    say(f"waiting until what is on the topics of {space.name} is sealed and has landed")
     store = clickhouse_store(source)
     try:
+        await_landed(source, store, _logs_of(state, space))
         heard = store.query(_LAST_HEARD, {"tenant": wanted.tenant, "quiet_s": wanted.quiet_s})
     finally:
         store.close()
@@ -206,22 +204,18 @@ def _require_silence(source: Settings, wanted: Wanted) -> None:
 
 def _carry_out(
     settings: Settings, space: Space, decision: Decision, wanted: Wanted, say: Say
-) -> tuple[Move, int]:
-    """Find the tenant's history and say where it is now."""
+) -> int:
+    """Find the tenant's history and say where it is now; give what of it came too late."""
     state = control_state(settings)
-    logs = _former_logs(state, wanted.tenant, space)
+    logs = former_logs(state, wanted.tenant, space.topic_prefix)
     say(f"waiting until {len(logs)} logs have sealed by the decision")
-    sizes = _settled(settings, logs, decision.position)
-    adopted = _adopted(state, wanted.tenant, space)
+    sizes = await_sealed_by(settings, logs, decision.position)
     history, late = [], 0
-    for log in logs:
-        first = adopted.get(log.origin, 0)
-        if first < sizes[log.origin]:
-            say(f"reading {log.topic}/{log.partition} from {first} to {sizes[log.origin]}")
-            part, more = _range(settings, log, first, sizes[log.origin], wanted.tenant)
-            history += [part] if part.entries else []
-            late += more
-    history.sort(key=lambda part: _residence(state, wanted.tenant, part.topic))
+    for log, first, size in ranges_to_read(state, wanted.tenant, space.topic_prefix, sizes):
+        say(f"reading {log.topic}/{log.partition} from {first} to {size}")
+        part, more = _range(settings, log, first, size, wanted.tenant)
+        history += [part] if part.entries else []
+        late += more
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.move_tenant(
             space, wanted.tenant, decision.event_id, list(map(_model, history)), wanted.reason
@@ -229,50 +223,10 @@ def _carry_out(
         [sealed] = await_sealed(watch, [said], _SEAL_S)
     if sealed.verdict is not Verdict.VALID:
         raise CliError(f"the ledger does not take the move: {sealed.reason}")
+    if control_state(settings).tenancy.place_of(wanted.tenant) != space.topic_prefix:
+        raise CliError(f"{wanted.tenant} is being moved by somebody else as well: run this again")
     say(f"moved, entry {sealed.position} of the control log: {wanted.tenant} is in {space.name}")
-    return control_state(settings).tenancy.moves[-1], late
-
-
-def _settled(settings: Settings, logs: Sequence[OpenedLog], position: int) -> dict[str, int]:
-    """Wait until each log has sealed by an entry of the control log; give their sizes."""
-    consumer = Consumer(
-        {"log_level": 0, **kafka_properties(settings), "group.id": "auditspine-move"}
-    )
-    sizes: dict[str, int] = {}
-    deadline = time.monotonic() + _SEAL_S
-    try:
-        while True:
-            for log in logs:
-                if log.origin not in sizes:
-                    segment = _last_segment(consumer, log)
-                    if segment is not None and segment[0] > position:
-                        sizes[log.origin] = segment[1]
-            missing = [f"{log.topic}/{log.partition}" for log in logs if log.origin not in sizes]
-            if not missing:
-                return sizes
-            if time.monotonic() > deadline:
-                raise NotSealedError(
-                    f"{missing[0]} has not sealed by the decision within {_SEAL_S:.0f} s: do the "
-                    "ledger workers of every space run? The move goes on when it is run again"
-                )
-            time.sleep(_ASK_S)
-    finally:
-        consumer.close()
-
-
-def _last_segment(consumer: Consumer, log: OpenedLog) -> tuple[int, int] | None:
-    """Give the control size and the size of a log's last segment."""
-    place = TopicPartition(f"{log.topic}.sealed", log.partition)
-    _, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-    if not high:
-        return None
-    place.offset = high - 1
-    consumer.assign([place])
-    message = consumer.poll(_TIMEOUT_S)
-    if message is None or message.error() is not None:
-        return None
-    segment = decode_segment(message.value() or b"")
-    return segment.control_size, segment.end
+    return late
 
 
 def _range(
@@ -312,55 +266,6 @@ def _land(
             land_history(kafka, store, keys, tenant, [log])
     finally:
         store.close()
-
-
-def _history(state: ControlState, tenant: str, space: Space) -> tuple[LogRange, ...]:
-    """Give all that a space holds of a tenant's history elsewhere."""
-    return tuple(part for move in _moves(state, tenant, space) for part in move.history)
-
-
-def _adopted(state: ControlState, tenant: str, space: Space) -> dict[str, int]:
-    """Give how far a space holds a tenant's history of each log already."""
-    return {part.origin: part.size for part in _history(state, tenant, space)}
-
-
-def _moves(state: ControlState, tenant: str, space: Space) -> list[Move]:
-    return [
-        move
-        for move in state.tenancy.moves
-        if (move.tenant, move.topic_prefix) == (tenant, space.topic_prefix)
-    ]
-
-
-def _former_logs(state: ControlState, tenant: str, space: Space) -> list[OpenedLog]:
-    """Give the logs where the tenant may have been: not those of others' dedicated spaces."""
-    moves, shared = state.tenancy.moves, state.tenancy.shared
-    own = {move.topic_prefix for move in moves if move.tenant == tenant}
-    others = {move.topic_prefix for move in moves} - own - {shared}
-    return [
-        log
-        for log in _data_logs(state)
-        if _prefix(log) != space.topic_prefix and _prefix(log) not in others
-    ]
-
-
-def _residence(state: ControlState, tenant: str, topic: str) -> tuple[int, str]:
-    """Order logs by when the tenant came to their space."""
-    prefixes = [move.topic_prefix for move in state.tenancy.moves if move.tenant == tenant]
-    prefix = topic[: len(topic) - len(_stream(topic))]
-    return (prefixes.index(prefix) + 1 if prefix in prefixes else 0), topic
-
-
-def _data_logs(state: ControlState) -> list[OpenedLog]:
-    return [log for log in state.logs.values() if _stream(log.topic) != "control"]
-
-
-def _stream(topic: str) -> str:
-    return topic.rpartition(".")[2]
-
-
-def _prefix(log: OpenedLog) -> str:
-    return log.topic[: len(log.topic) - len(_stream(log.topic))]
 
 
 def _model(part: LogRange) -> LogRangeModel:

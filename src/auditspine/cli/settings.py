@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from auditspine.cli.errors import CliError
 from auditspine.ledger.spaces import SHARED, Routing, Space, parse_routing, read_routing
-from auditspine.ledger.topics import Topics
+from auditspine.ledger.topics import TOPIC_PREFIX, Topics
 
 DEFAULT_DATA_DIR = Path(".auditspine")
 
@@ -36,9 +36,9 @@ class Settings(BaseSettings):
             '\'{"security.protocol": "SASL_SSL", …}\'.'
         ),
     ] = {}
-    topic_prefix: Annotated[str, Field(description="First part of every topic's name.")] = (
-        "auditspine."
-    )
+    topic_prefix: Annotated[
+        str, Field(pattern=TOPIC_PREFIX, description="First part of every topic's name.")
+    ] = "auditspine."
     partitions: Annotated[
         int, Field(ge=1, le=1024, description="Partitions of each stream; fixed for a log's life.")
     ] = 4

@@ -25,7 +25,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auditspine.ledger.errors import FormatError
-from auditspine.ledger.topics import Topics
+from auditspine.ledger.topics import TOPIC_PREFIX, Topics
 
 SHARED = "shared"
 _DATABASE = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -53,7 +53,7 @@ class Space(BaseModel):
     isolation: Literal["shared", "domain", "dedicated"]
     tenants: tuple[_Token, ...] = ()
     domains: tuple[_Token, ...] = ()
-    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=200)]
+    topic_prefix: Annotated[str, Field(pattern=TOPIC_PREFIX)]
     database: Annotated[str, Field(pattern=_DATABASE)]
     log_key: Path | None = None
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 STREAMS = ("control", "lifecycle", "access", "inference", "outcomes")
 """What is published; each stream has a source topic and a sealed topic."""
 
+TOPIC_PREFIX = r"^[A-Za-z0-9._-]{1,200}\.$"
+"""What a prefix of topics looks like: a stream's name is what follows the last dot."""
+
 MAX_EVENT_BYTES = 512 * 1024
 MAX_SEGMENT_BYTES = 4 * 1024 * 1024
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
