@@ -37,7 +37,7 @@ from auditspine.schemas.parse import parse_json
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(31) + b"\1")
 PUBLIC = KEY.public_key().public_bytes_raw()
 DECODER = Decoder(schema_texts())
-SHARED, OWN = "auditspine.", "auditspine.harbor."
+SHARED, OWN, THIRD = "auditspine.", "auditspine.harbor.", "auditspine.cove."
 START = 1_790_000_000_000
 KEYS = {
     "access_edges": (
@@ -268,6 +268,10 @@ def test_there_and_back_is_as_if_it_had_stayed(make, actions, cuts, batch) -> No
         Move(11, "harbor", "harbor", OWN, (part(shared, 0, left),)),
         Move(13, "harbor", "shared", SHARED, (part(own, 0, own.head.size),)),
     ]
+    third = Log(THIRD, stream).seal([], 16)
+    stays = (part(shared, 0, left), part(own, 0, own.head.size))
+    last_stay = part(shared, left, shared.head.size)
+    moves.append(Move(15, "harbor", "cove", THIRD, (*stays, last_stay)))
     past = Past(moves, [shared, own])
 
     stayed = Log("one.", stream)
@@ -277,12 +281,15 @@ def test_there_and_back_is_as_if_it_had_stayed(make, actions, cuts, batch) -> No
     for each in [*first, *middle]:
         there.seal([each], 10)
     with TemporaryDirectory() as folder:
-        paths = [Path(folder) / name for name in "abcde"]
+        paths = [Path(folder) / name for name in "abcdef"]
         whole, _ = folded(projection, stayed, None, 3, paths[0])
         before, _ = folded(projection, there, None, 3, paths[1])
         apart, state = folded(projection, own, past, batch, paths[2])
         again, same = folded(projection, own, past, 100, paths[3])
         home, _ = folded(projection, shared, past, batch, paths[4])
+        cove, _ = folded(projection, third, past, batch, paths[5])
+    assert_cites(cove, shared, own)
+    assert cove.placeless() == whole.placeless()
     assert_cites(apart, shared, own)
     assert_cites(home, shared, own)
     assert apart.placeless() == before.placeless()
