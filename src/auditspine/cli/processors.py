@@ -32,7 +32,7 @@ from auditspine.sinks.projections import ProjectionWriter
 
 PROJECTIONS: Mapping[str, Callable[[Settings], Projection]] = {
     "access": lambda settings: AccessProjection(
-        _access_policy(settings), partitions=settings.topics.partition_count("access")
+        _access_policy(settings), settings.access_rules, settings.topics.partition_count("access")
     ),
     "lineage": lambda _: LineageProjection(),
 }

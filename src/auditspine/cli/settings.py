@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from auditspine.cli.errors import CliError
 from auditspine.ledger.spaces import SHARED, Routing, Space, parse_routing, read_routing
 from auditspine.ledger.topics import TOPIC_PREFIX, Topics
+from auditspine.processors.access.rules import Rules
 
 DEFAULT_DATA_DIR = Path(".auditspine")
 
@@ -86,6 +87,14 @@ class Settings(BaseSettings):
     access_policy: Annotated[
         Path | None, Field(description="Cedar file of roles, instead of the shipped one.")
     ] = None
+
+    access_rules: Annotated[
+        Rules,
+        Field(
+            description="Limits of access findings, as JSON: '{\"unused_days\": 60, …}'; "
+            "docs/access.md names them."
+        ),
+    ] = Rules()
 
     log_format: Annotated[
         Literal["text", "json"], Field(description="How workers write their log lines.")

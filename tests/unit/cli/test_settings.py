@@ -12,7 +12,14 @@ def test_an_option_goes_before_the_environment(monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PARTITIONS", "many"), ("REGION", "eu/west"), ("KAFKA", "{not json")],
+    [
+        ("PARTITIONS", "many"),
+        ("REGION", "eu/west"),
+        ("KAFKA", "{not json"),
+        ("TOPIC_PREFIX", "without-a-dot"),
+        ("ACCESS_RULES", '{"unused_days": -1}'),
+        ("ACCESS_RULES", '{"unused_weeks": 3}'),
+    ],
 )
 def test_a_wrong_setting_is_named(monkeypatch, name, value) -> None:
     monkeypatch.setenv(f"AUDITSPINE_{name}", value)
@@ -20,3 +27,23 @@ def test_a_wrong_setting_is_named(monkeypatch, name, value) -> None:
         load_settings()
     assert name.lower() in str(caught.value).lower()
     assert value not in str(caught.value)
+
+
+def test_limits_of_access_findings_are_settings(monkeypatch) -> None:
+    monkeypatch.setenv("AUDITSPINE_ACCESS_RULES", '{"unused_days": 60, "conflicts": [["a", "b"]]}')
+    rules = load_settings().access_rules
+    assert (rules.unused_days, rules.learning_days, rules.conflicts) == (60, 14, (("a", "b"),))
+
+
+def test_a_space_has_its_own_topics_database_and_log_key(monkeypatch, tmp_path) -> None:
+    file = tmp_path / "tenancy.toml"
+    file.write_text('[spaces.x]\nisolation = "domain"\ndomains = ["d"]\nlog_key = "x.pem"')
+    monkeypatch.setenv("AUDITSPINE_TENANCY", str(file))
+    shared, own = load_settings(), load_settings(space="x")
+    assert (shared.database, own.database) == ("auditspine", "auditspine_x")
+    assert own.topics.source("access") == "auditspine.x.access"
+    assert shared.topics_for("acme", "d") == own.topics
+    assert shared.topics_for("acme", "e") == shared.topics
+    assert (own.log_key_path, shared.log_key_path.name) == (tmp_path / "x.pem", "log.pem")
+    with pytest.raises(CliError, match="no space y"):
+        _ = load_settings(space="y").topics

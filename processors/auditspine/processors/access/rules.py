@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 _DAY_MS = 24 * 3600 * 1000
 
@@ -16,7 +19,12 @@ class Rules:
         origins_minutes: Within how long one principal in two networks is remarkable.
         roles_most: Roles at once beyond which a principal is reported.
         conflicts: Pairs of roles that nobody may hold at once.
+
+    Raises:
+        ValueError: A limit is negative.
     """
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")  # a misspelt limit is an error
 
     learning_days: int = 14
     unused_days: int = 90
@@ -31,6 +39,11 @@ class Rules:
         ("auditor", "validator"),
         ("auditor", "platform_operator"),
     )
+
+    def __post_init__(self) -> None:
+        for name in ("learning_days", "unused_days", "origins_minutes", "roles_most"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
 
     @property
     def digest(self) -> str:
