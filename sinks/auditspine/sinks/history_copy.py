@@ -8,14 +8,13 @@ and goes on where the database's commits end.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from auditspine.ledger.control import PLATFORM_TENANT
 from auditspine.ledger.topics import MAX_MESSAGE_BYTES
-from auditspine.sinks.chunk import Follower, Limits
+from auditspine.sinks.chunk import Chunk, Follower, Limits, Resume
 from auditspine.sinks.claims import Claims
 from auditspine.sinks.errors import BrokerError, StaleError
 from auditspine.sinks.pool import Pool
@@ -30,6 +29,15 @@ _STALL_S = 30.0
 _WRITERS = 2
 
 
+_LACKING = """
+SELECT count() FROM entries
+WHERE origin = {origin:String} AND tenant = {tenant:String} AND position < {size:UInt64}
+    AND verdict != 'wrong_tenant'
+    AND position NOT IN (SELECT position FROM evidence WHERE origin = {origin:String})
+    AND position NOT IN (SELECT position FROM quarantine WHERE origin = {origin:String})
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Landing:
     """A log to land up to a size.
@@ -38,30 +46,26 @@ class Landing:
         topic: Sealed topic.
         partition: Its partition.
         size: Entries that must land, at least.
+        tenant: Whose content lands; everybody's when ``None``, as of the control log.
     """
 
     topic: str
     partition: int
     size: int
+    tenant: str | None = None
 
 
 def land_history(
-    kafka: Mapping[str, str],
-    store: Store,
-    public_keys: Sequence[bytes],
-    tenant: str,
-    logs: Sequence[Landing],
-    progress: Callable[[Landing, int], None] = lambda _log, _size: None,
+    kafka: Mapping[str, str], store: Store, public_keys: Sequence[bytes], log: Landing
 ) -> None:
-    """Land logs, with the content of one tenant and of the platform.
+    """Land a log; of its content what is wanted, also where the log landed before without it.
 
     Args:
         kafka: librdkafka properties with ``bootstrap.servers``.
-        store: The target database, migrated.
+        store: The target database, migrated. It must have the control log, whose schemas
+            other logs need.
         public_keys: Log keys that are trusted, 32 bytes each.
-        tenant: Whose content lands.
-        logs: The logs; the control log first, whose schemas the others need.
-        progress: Told of each log how many entries are there.
+        log: The log.
 
     Raises:
         BrokerError: Kafka gives nothing for 30 s.
@@ -70,12 +74,11 @@ def land_history(
         RefusedError: ClickHouse refuses.
     """
     pool = Pool(_WRITERS, "history-insert")
-    tenants = frozenset((tenant, PLATFORM_TENANT))
+    tenants = None if log.tenant is None else frozenset((log.tenant,))
     schemas = StoredSchemas(store, control_schemas())
+    writer = ChunkWriter(store, schemas, Claims(store), pool, tenants)
     try:
-        for log in logs:
-            writer = ChunkWriter(store, schemas, Claims(store), pool, tenants)
-            _Copy(kafka, writer, public_keys, log, progress).run()
+        _Copy(kafka, store, writer, public_keys, log).run()
     finally:
         pool.close()
 
@@ -86,47 +89,56 @@ class _Copy:
     def __init__(
         self,
         kafka: Mapping[str, str],
+        store: Store,
         writer: ChunkWriter,
         public_keys: Sequence[bytes],
         log: Landing,
-        progress: Callable[[Landing, int], None],
     ) -> None:
         self._kafka = kafka
+        self._store = store
         self._writer = writer
         self._keys = public_keys
         self._log = log
-        self._progress = progress
 
     def run(self) -> None:
-        while not self._is_landed():
-            try:
-                self._land()
-            except StaleError:  # the space's own sink was faster: go on where it is
-                continue
+        resume = self._resume()
+        while resume.size < self._log.size:
+            with suppress(StaleError):  # the space's own sink was faster: go on where it is
+                self._follow(resume, self._write)
+            resume = self._resume()
+        if self._log.tenant is not None and self._lacks(str(resume.origin), self._log.tenant):
+            self._follow(Resume(), self._fill)
 
-    def _is_landed(self) -> bool:
-        size = self._writer.resume(self._log.topic, self._log.partition).size
-        self._progress(self._log, size)
-        return size >= self._log.size
+    def _resume(self) -> Resume:
+        return self._writer.resume(self._log.topic, self._log.partition)
 
-    def _land(self) -> None:
+    def _lacks(self, origin: str, tenant: str) -> bool:
+        """Tell whether content is missing, because the log landed for another tenant before."""
+        values = {"origin": origin, "tenant": tenant, "size": self._log.size}
+        return int(self._store.query(_LACKING, values)[0][0]) > 0
+
+    def _write(self, chunk: Chunk) -> int:
+        return self._writer.write(chunk)
+
+    def _fill(self, chunk: Chunk) -> int:
+        self._writer.fill(chunk)
+        return chunk.sealed_next
+
+    def _follow(self, resume: Resume, take: Callable[[Chunk], int]) -> None:
+        """Read the log from somewhere on, and have its chunks taken up to its size."""
         log = self._log
-        resume = self._writer.resume(log.topic, log.partition)
         follower = Follower(log.topic, log.partition, resume, self._keys, Limits())
         size, heard = resume.size, time.monotonic()
         with closing(self._consumer(resume.offset)) as consumer:
             while size < log.size:
                 heard = self._read(consumer, follower, heard)
                 chunk = follower.take(time.monotonic())
-                if chunk is None:
-                    continue
-                claimed_until = self._writer.write(chunk)
-                if claimed_until != chunk.sealed_next:
+                claimed_until = None if chunk is None else take(chunk)
+                if chunk is not None and claimed_until == chunk.sealed_next:
+                    follower.settle(chunk)
+                    size = chunk.last.head.size
+                elif claimed_until is not None:
                     follower.recut(claimed_until)
-                    continue
-                follower.settle(chunk)
-                size = chunk.last.head.size
-                self._progress(log, size)
 
     def _read(self, consumer: Consumer, follower: Follower, heard: float) -> float:
         """Take what has come; give when anything last came."""

@@ -96,6 +96,11 @@ class ChunkWriter:
             _Landing(self, chunk, lease).run()
         return lease.sealed_next
 
+    def fill(self, chunk: Chunk) -> None:
+        """Write the content that a committed chunk lacks; errors as in :meth:`write`."""
+        lease = Lease(chunk.sealed_next, float("inf"), is_old=True)
+        _Landing(self, chunk, lease).write_content()
+
 
 class _Landing:
     """One chunk on its way into the tables.
@@ -113,33 +118,47 @@ class _Landing:
         self._lease = lease
         self._origin = chunk.last.segment.origin
         self._tenants = writer.tenants
+        # Another tenant's content of the same chunk is another insert.
+        self._whose = "" if self._tenants is None else f":{sorted(self._tenants)}"
 
     def run(self) -> None:
-        chunk = self._chunk
-        rows = list(chunk.entries())
-        valid: dict[bytes, list[Entry]] = {}
-        others: list[tuple[Entry, str]] = []
-        for entry, _ in rows:
-            if self._tenants is not None and claimed_tenant(entry.sig) not in self._tenants:
-                continue
-            if entry.verdict is Verdict.VALID:
-                valid.setdefault(entry.value[:WIRE_HEADER], []).append(entry)
-            else:
-                others.append((entry, entry.reason))
         beside = (
-            self._pool.submit(partial(self._write_entries, rows)),
+            self._pool.submit(partial(self._write_entries, list(self._chunk.entries()))),
             self._pool.submit(self._write_checkpoints),
         )
         try:
-            for header, group in sorted(valid.items()):
-                others += self._write_evidence(schema_id(header), group)
-            self._write_quarantine(others)
+            self.write_content()
         finally:
             wait(beside)
         for each in beside:
             each.result()
         self._hold()
-        self._claims.commit(chunk)
+        self._claims.commit(self._chunk)
+
+    def write_content(self) -> None:
+        """Write evidence and quarantine."""
+        valid: dict[bytes, list[Entry]] = {}
+        others: list[tuple[Entry, str]] = []
+        for entry, _ in self._chunk.entries():
+            if not self._is_wanted(entry):
+                continue
+            if entry.verdict is Verdict.VALID:
+                valid.setdefault(entry.value[:WIRE_HEADER], []).append(entry)
+            else:
+                others.append((entry, entry.reason))
+        for header, group in sorted(valid.items()):
+            others += self._write_evidence(schema_id(header), group)
+        self._write_quarantine(others)
+
+    def _is_wanted(self, entry: Entry) -> bool:
+        """Tell whether an entry's content is written here.
+
+        What a key signed for a tenant that it may not speak for is likely another's content.
+        """
+        if self._tenants is None:
+            return True
+        is_own = claimed_tenant(entry.sig) in self._tenants
+        return is_own and entry.verdict is not Verdict.WRONG_TENANT
 
     def _write_evidence(self, number: int, entries: list[Entry]) -> list[tuple[Entry, str]]:
         """Write the entries of one schema; give those that ClickHouse cannot read, and why."""
@@ -147,7 +166,8 @@ class _Landing:
             prepared = self._schemas.get(number)
         except UnsupportedSchemaError as exc:
             return [(entry, f"undecodable by ClickHouse: {exc}") for entry in entries]
-        target, token = prepared.target(self._origin), f"{self._chunk.name}:{number}"
+        target = prepared.target(self._origin)
+        token = f"{self._chunk.name}:{number}{self._whose}"
         bad: dict[int, str] = {}
         while True:
             present = self._present("evidence")
@@ -226,7 +246,8 @@ class _Landing:
     ) -> None:
         if rows:
             self._hold()
-            self._store.insert_rows(table, columns, rows, self._chunk.name)
+            token = self._chunk.name + self._whose
+            self._store.insert_rows(table, columns, rows, token)
 
     def _hold(self) -> None:
         self._lease = self._claims.hold(self._chunk, self._lease)

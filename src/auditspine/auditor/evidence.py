@@ -147,6 +147,23 @@ class EvidenceStore:
             yield from (bytes(row[0]) for row in rows)
             at = until
 
+    def last_counted(self, tenant: str, control_size: int) -> dict[str, int]:
+        """Give the last valid entry of a tenant in each log that rests on so little control.
+
+        Args:
+            tenant: The tenant.
+            control_size: Largest size of the control log that the entries rest on.
+
+        Returns:
+            Its position, by origin.
+        """
+        rows = self.query(
+            "SELECT toString(origin), max(position) FROM entries WHERE tenant = {tenant:String} "
+            "AND verdict = 'valid' AND control_size <= {size:UInt64} GROUP BY origin",
+            {"tenant": tenant, "size": control_size},
+        )
+        return {str(origin): int(position) for origin, position in rows}
+
     def checkpoints(self, log: StoredLog) -> Iterator[CheckpointRow]:
         """Give rows of ``checkpoints`` by size, those beyond the committed size too."""
         ordered = self.ranges(

@@ -15,7 +15,7 @@ from auditspine.auditor.evidence import EvidenceStore, StoredLog
 from auditspine.ledger.control import PLATFORM_TENANT, ControlState, OpenedLog
 from auditspine.ledger.judge import CONTROL
 from auditspine.ledger.note import Checkpoint
-from auditspine.ledger.tenancy import LogRange
+from auditspine.ledger.tenancy import LogRange, Move
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,15 @@ class Holdings:
 
     Attributes:
         prefix: First part of its source topics' names; ``None`` for one that holds all logs.
+        is_known: Whether the control log was there to say what belongs here beside its own.
         history: Ranges of logs of other spaces, with the tenant that each is of.
+        moves: All moves, of whichever space.
     """
 
     prefix: str | None = None
+    is_known: bool = True
     history: tuple[tuple[str, LogRange], ...] = ()
+    moves: tuple[Move, ...] = ()
     _sizes: Mapping[str, int] = field(default_factory=dict)
     _tenants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     _others: frozenset[str] = frozenset()
@@ -37,12 +41,13 @@ class Holdings:
     def of(cls, prefix: str | None, control: ControlState | None) -> "Holdings":
         """Find out what a space's database should hold, as the control log says."""
         if prefix is None or control is None:
-            return cls(prefix)
+            return cls(prefix, control is not None or prefix is None)
         history = tuple(
             (move.tenant, part)
             for move in control.tenancy.moves
             if move.topic_prefix == prefix
             for part in move.history
+            if part.entries
         )
         sizes: dict[str, int] = {}
         tenants: dict[str, frozenset[str]] = {}
@@ -50,12 +55,21 @@ class Holdings:
             sizes[part.origin] = max(part.size, sizes.get(part.origin, 0))
             known = tenants.get(part.origin, frozenset((PLATFORM_TENANT,)))
             tenants[part.origin] = known | {tenant}
-        others = (log.origin for log in control.logs.values() if not _is_own(prefix, log))
-        return cls(prefix, history, sizes, tenants, frozenset(others))
+        others = (log.origin for log in control.logs.values() if not _is_own(prefix, log.topic))
+        moves = tuple(control.tenancy.moves)
+        return cls(prefix, True, history, moves, sizes, tenants, frozenset(others))
 
     def expects(self, log: OpenedLog) -> bool:
         """Tell whether all of a log should be there."""
         return log.origin not in self._others
+
+    def knows(self, topic: str) -> bool:
+        """Tell whether it is known what of a log should be there.
+
+        Args:
+            topic: Its source topic.
+        """
+        return self.is_known or self.prefix is None or _is_own(self.prefix, topic)
 
     def tenants(self, origin: str) -> frozenset[str] | None:
         """Give whose content of a log must be there; ``None`` for everybody's."""
@@ -78,6 +92,32 @@ class Holdings:
             elif log is not None or origin not in self._others:
                 found[origin] = list(checkpoints)
         return {origin: checkpoints for origin, checkpoints in found.items() if checkpoints}
+
+    def escaped(self, source: EvidenceStore, stored: Sequence[StoredLog]) -> Iterator[Defect]:
+        """Tell of entries that count where their tenant was, after what its move names.
+
+        A ledger that was stopped may have sealed them by a control log without the decision.
+
+        Raises:
+            SourceError: The store cannot be read.
+        """
+        there = {log.origin for log in stored}
+        for move in self.moves:
+            if not any(part.origin in there for part in move.history):
+                continue
+            last = source.last_counted(move.tenant, move.decided)
+            for part in move.history:
+                position = last.get(part.origin, -1)
+                if part.origin in there and position >= part.size:
+                    yield Defect(
+                        Kind.ESCAPED,
+                        part.origin,
+                        part.size,
+                        position,
+                        "entries",
+                        detail=f"counts for tenant {move.tenant} here, and was not moved with it",
+                        exact=False,
+                    )
 
     def later(self, origins: Iterable[str]) -> list[str]:
         """Give the logs of which only a part, or nothing, should be there."""
@@ -130,6 +170,6 @@ class Holdings:
                 )
 
 
-def _is_own(prefix: str, log: OpenedLog) -> bool:
-    stream = log.topic.rpartition(".")[2]
-    return stream == CONTROL or log.topic == f"{prefix}{stream}"
+def _is_own(prefix: str, topic: str) -> bool:
+    stream = topic.rpartition(".")[2]
+    return stream == CONTROL or topic == f"{prefix}{stream}"

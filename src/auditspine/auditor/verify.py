@@ -95,6 +95,8 @@ class _Verification:
         state = None if self._control is None else self._control.state
         self._holdings = Holdings.of(self._options.topic_prefix, state)
         due = self._holdings.due(elsewhere, logs)
+        if not self._holdings.is_known:
+            logs, due = self._only_own(logs, due, heads[1])
         for log in logs:
             if log is not control and self._wanted(log):
                 self._verify_log(log, due)
@@ -218,10 +220,28 @@ class _Verification:
         """Hold the history of moved tenants against what their moves name."""
         wanted = [log for log in logs if self._wanted(log)]
         self._found.defects.extend(self._holdings.altered(self._source, wanted))
+        self._found.defects.extend(self._holdings.escaped(self._source, wanted))
         if not self._options.origins:
             self._found.defects.extend(self._holdings.truncated(logs))
         for origin in self._holdings.later(self._found.pending):
             del self._found.pending[origin]  # what came later need not be here
+
+    def _only_own(
+        self, logs: Sequence[StoredLog], due: Elsewhere, heads: Sequence[SealedHead]
+    ) -> tuple[list[StoredLog], Elsewhere]:
+        """Leave out other spaces' logs: without the control log nothing says what is due here."""
+        knows = self._holdings.knows
+        for log in logs:
+            if not knows(log.topic):
+                self._found.not_checked.append(
+                    f"{log.topic}/{log.partition}: of another space; the control log is needed to "
+                    "know what of it belongs here"
+                )
+        others = {h.origin for h in heads if not knows(h.topic.removesuffix(".sealed"))}
+        return (
+            [log for log in logs if knows(log.topic)],
+            {origin: found for origin, found in due.items() if origin not in others},
+        )
 
     # -- across logs -----------------------------------------------------------------------------
 

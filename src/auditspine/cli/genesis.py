@@ -1,7 +1,6 @@
 """Prepares a deployment: topics, keys, the first entries of the control log, the trust file."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from auditspine.embedded.datadir import write_json
 from auditspine.ledger.keyfile import create_key, read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.ledger.segment import Place
-from auditspine.producers.delivery import Delivery
 from auditspine.sinks.migrate import migrate
 
 
@@ -49,28 +47,24 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
         RegistryError: A schema registry is set and does not take the schemas.
     """
     admin = admin_client(kafka)
+    log_key = _key(settings.log_key_path)
     operator_key = _key(settings.operator_key_path)
     spaces = [settings.in_space(space.name) for space in settings.routing]
     created = [
         topic for each in spaces for topic in create_topics(admin, each.topics, each.replication)
     ]
-    keys = [_key(each.log_key_path) for each in spaces]
-    logs = [find_logs(admin, each) for each in spaces]
+    logs = [log for each in spaces for log in find_logs(admin, each)]
     state = settings.operator_key_path.with_name(settings.operator_key_path.name + ".state")
-    operator = Operator(kafka, spaces[0].topics, operator_key, state)
-    published: list[Delivery] = []
+    operator = Operator(kafka, settings.topics, operator_key, state)
     try:
-        said = read_control(kafka, spaces[0].topics)
-        for key, places in zip(keys, logs, strict=True):
-            more = operator.begin(said, raw_public_key(key), places, schema_ids(settings))
-            published += more
-            for delivery in more:
-                delivery.result(30)
-            said = read_control(kafka, spaces[0].topics)
+        said = read_control(kafka, settings.topics)
+        published = operator.begin(said, raw_public_key(log_key), logs, schema_ids(settings))
+        for delivery in published:
+            delivery.result(30)
     finally:
         operator.close()
-    _write_trust(settings.trust_path, logs[0][0].origin, operator_key, keys)
-    return Prepared(created, len(published), settings.trust_path, [p for of in logs for p in of])
+    _write_trust(settings.trust_path, logs[0].origin, operator_key, log_key)
+    return Prepared(created, len(published), settings.trust_path, logs)
 
 
 def find_logs(admin: AdminClient, settings: Settings) -> list[Place]:
@@ -114,18 +108,14 @@ def _key(path: Path) -> Ed25519PrivateKey:
 
 
 def _write_trust(
-    path: Path,
-    control_origin: str,
-    operator: Ed25519PrivateKey,
-    logs: Sequence[Ed25519PrivateKey],
+    path: Path, control_origin: str, operator: Ed25519PrivateKey, log: Ed25519PrivateKey
 ) -> None:
     trust = {
         "version": 1,
         "control_origin": control_origin,
         "operator_keys": [raw_public_key(operator).hex()],
         "log_keys": [
-            {"public_key": public, "valid_from": None, "valid_to": None}
-            for public in dict.fromkeys(raw_public_key(log).hex() for log in logs)
+            {"public_key": raw_public_key(log).hex(), "valid_from": None, "valid_to": None}
         ],
         "witnesses": [],
     }

@@ -10,12 +10,15 @@ from auditspine.cli.connections import kafka_properties
 from auditspine.cli.errors import NotSealedError
 from auditspine.cli.settings import Settings
 from auditspine.ledger.control import OpenedLog
+from auditspine.ledger.errors import FormatError
 from auditspine.ledger.segment import Segment, decode_segment
 from auditspine.sinks.store import Store
 
 _PATIENCE_S = 60.0
 _ASK_S = 0.2
 _TIMEOUT_S = 15.0
+_TAIL = 16  # messages looked at
+_FRESH_S = 180.0
 
 
 def await_landed(settings: Settings, store: Store, logs: Sequence[OpenedLog]) -> None:
@@ -70,18 +73,52 @@ def await_sealed_by(settings: Settings, logs: Sequence[OpenedLog], position: int
     return sizes
 
 
+def require_sealing(settings: Settings, logs: Sequence[OpenedLog]) -> None:
+    """Check that ledger workers seal logs: each seals a checkpoint every minute.
+
+    Raises:
+        NotSealedError: A log has no fresh checkpoint.
+    """
+    with _asking(settings) as consumer:
+        for log in logs:
+            segment = _last_segment(consumer, log)
+            age_s = time.time() - (0 if segment is None else segment.sealed_at / 1000)
+            if age_s > _FRESH_S:
+                raise NotSealedError(
+                    f"{log.topic}/{log.partition} has not been sealed for {_FRESH_S:.0f} s: start "
+                    "the ledger worker of its space. Nothing was decided"
+                )
+
+
 def _last_segment(consumer: Consumer, log: OpenedLog) -> Segment | None:
-    """Give a log's last segment, if it has one."""
+    """Give the segment that reaches furthest: a zombie may have left repeats at the end."""
     place = TopicPartition(f"{log.topic}.sealed", log.partition)
-    _, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-    if not high:
-        return None
-    place.offset = high - 1
+    low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+    place.offset = max(low, high - _TAIL)
     consumer.assign([place])
-    message = consumer.poll(_TIMEOUT_S)
-    if message is None or message.error() is not None:
-        return None
-    return decode_segment(message.value() or b"")
+    best: Segment | None = None
+    deadline = time.monotonic() + _TIMEOUT_S
+    at = place.offset
+    while at < high and time.monotonic() < deadline:
+        message = consumer.poll(_ASK_S)
+        if message is None or message.error() is not None:
+            continue
+        at = (message.offset() or 0) + 1
+        segment = _segment(message.value() or b"")
+        if segment is not None and segment.origin == log.origin:
+            best = segment if best is None or _reach(segment) >= _reach(best) else best
+    return best
+
+
+def _segment(raw: bytes) -> Segment | None:
+    try:
+        return decode_segment(raw)
+    except FormatError:
+        return None  # readers stop at it, and say so
+
+
+def _reach(segment: Segment) -> tuple[int, int]:
+    return segment.end, segment.control_size
 
 
 def _await(

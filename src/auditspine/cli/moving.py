@@ -4,15 +4,16 @@ Each step is on record in the control log or in the target database, so that a m
 interrupted goes on where it was when the command is run again (docs/tenancy.md).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from auditspine.cli.connections import clickhouse_store, kafka_properties, trusted_log_keys
 from auditspine.cli.errors import CliError
-from auditspine.cli.log_waits import await_landed, await_sealed_by
+from auditspine.cli.log_waits import await_landed, await_sealed_by, require_sealing
 from auditspine.cli.operator import await_sealed, speaking, watch_control
-from auditspine.cli.residence import former_logs, history_of, logs_of, ranges_to_read
+from auditspine.cli.residence import former_logs, history_of, logs_of, prefix_of, ranges_to_read
+from auditspine.cli.sealed_watch import Sealed, SealedWatch
 from auditspine.cli.settings import Settings
 from auditspine.ledger.batch import claimed_tenant
 from auditspine.ledger.control import ControlState, OpenedLog
@@ -20,13 +21,15 @@ from auditspine.ledger.spaces import Space
 from auditspine.ledger.tenancy import Decision, LogRange
 from auditspine.ledger.verdict import Verdict
 from auditspine.processors.projection.history import SealedHistory, read_range
+from auditspine.producers.delivery import Delivery
 from auditspine.schemas.models import LogRange as LogRangeModel
 from auditspine.sinks.history_copy import Landing, land_history
 
 _SEAL_S = 60.0
+_RANGES_MOST = 1000  # ranges without an entry of the tenant are named up to here
 _LAST_HEARD = """
     SELECT producer, dateDiff('second', max(appended_at), now64(3, 'UTC')) AS age_s
-    FROM entries WHERE tenant = {tenant:String} GROUP BY producer
+    FROM entries WHERE tenant = {tenant:String} AND verdict = 'valid' GROUP BY producer
     HAVING age_s < {quiet_s:UInt32} ORDER BY age_s
 """
 
@@ -117,12 +120,12 @@ def decide_domain(settings: Settings, domain: str, wanted: Wanted) -> Space:
     space = next((each for each in routing if domain in each.domains), routing.shared)
     if state.tenancy.domains.get(domain, state.tenancy.shared) == space.topic_prefix:
         raise CliError(f"events of the domain {domain} belong in the space {space.name} already")
-    _logs_of(state, space)
+    _require_prepared(state, space)
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.decide_tenancy(
             space, routing.digest, wanted.reason, wanted.reversal, domain=domain
         )
-        await_sealed(watch, [said], _SEAL_S)
+        _sealed(watch, said)
     return space
 
 
@@ -133,36 +136,41 @@ def _decision(
     tenant = wanted.tenant
     if tenant not in state.tenants:
         raise CliError(f"no tenant {tenant} is registered: auditspine tenants list")
-    if tenant in state.tenancy.decisions:
-        say(f"{tenant} is being moved; going on")
-        return state.tenancy.decisions[tenant]
-    place = state.tenancy.place_of(tenant)
-    if place == space.topic_prefix:
+    if state.tenancy.place_of(tenant) == space.topic_prefix:
         return None
-    _logs_of(state, space)
+    _require_prepared(state, space)
     _require_own_keys(state, space, tenant)
-    source = next((s for s in settings.routing if s.topic_prefix == place), None)
-    if source is not None:
-        _require_silence(settings.in_space(source.name), state, source, wanted, say)
+    former = former_logs(state, tenant, space.topic_prefix)
+    require_sealing(settings, former)
+    decision = state.tenancy.decisions.get(tenant)
+    if decision is not None and decision.topic_prefix == space.topic_prefix:
+        say(f"{tenant} is being moved; going on")
+        return decision
+    if decision is None:
+        _require_silence(settings, former, wanted, say)
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.decide_tenancy(
             space, settings.routing.digest, wanted.reason, wanted.reversal, tenant=tenant
         )
-        [sealed] = await_sealed(watch, [said], _SEAL_S)
-    if sealed.verdict is not Verdict.VALID:
-        raise CliError(f"the ledger does not take the decision: {sealed.reason}")
+        sealed = _sealed(watch, said)
     say(f"decided, entry {sealed.position} of the control log: {tenant} counts nowhere for now")
     return control_state(settings).tenancy.decisions[tenant]
 
 
-def _logs_of(state: ControlState, space: Space) -> list[OpenedLog]:
-    found = logs_of(state, space.topic_prefix)
-    if not found:
+def _sealed(watch: SealedWatch, said: Delivery) -> Sealed:
+    """Wait until something is sealed, and require that it counts."""
+    [sealed] = await_sealed(watch, [said], _SEAL_S)
+    if sealed.verdict is not Verdict.VALID:
+        raise CliError(f"the ledger does not take it: {sealed.reason}")
+    return sealed
+
+
+def _require_prepared(state: ControlState, space: Space) -> None:
+    if not logs_of(state, space.topic_prefix):
         raise CliError(
             f"the space {space.name} is not prepared: run `auditspine init`, and start its "
             f"workers (`auditspine --space {space.name} worker …`)"
         )
-    return found
 
 
 def _require_own_keys(state: ControlState, space: Space, tenant: str) -> None:
@@ -183,23 +191,31 @@ def _require_own_keys(state: ControlState, space: Space, tenant: str) -> None:
 
 
 def _require_silence(
-    source: Settings, state: ControlState, space: Space, wanted: Wanted, say: Say
+    settings: Settings, former: Sequence[OpenedLog], wanted: Wanted, say: Say
 ) -> None:
     """What is sealed after the decision does not count: services must be silent, and drained."""
-    say(f"waiting until what is on the topics of {space.name} is sealed and has landed")
-    store = clickhouse_store(source)
-    try:
-        await_landed(source, store, _logs_of(state, space))
-        heard = store.query(_LAST_HEARD, {"tenant": wanted.tenant, "quiet_s": wanted.quiet_s})
-    finally:
-        store.close()
-    if heard:
-        named = ", ".join(f"{producer} {age_s} s ago" for producer, age_s in heard[:5])
-        raise CliError(
-            f"services of {wanted.tenant} still publish ({named}): stop them, wait "
-            f"{wanted.quiet_s} s, and run this again. What they publish from the decision on would "
-            "not count. --quiet 0 moves anyway"
-        )
+    spaces = {space.topic_prefix: space for space in settings.routing}
+    for prefix in dict.fromkeys(map(prefix_of, former)):
+        space = spaces.get(prefix)
+        if space is None:
+            raise CliError(
+                f"{wanted.tenant} may be on topics {prefix}…, which no space of the routing file "
+                "has: keep that space in the file, without the tenant"
+            )
+        say(f"waiting until what is on the topics of {space.name} is sealed and has landed")
+        store = clickhouse_store(settings.in_space(space.name))
+        try:
+            await_landed(settings, store, [log for log in former if prefix_of(log) == prefix])
+            heard = store.query(_LAST_HEARD, {"tenant": wanted.tenant, "quiet_s": wanted.quiet_s})
+        finally:
+            store.close()
+        if heard:
+            named = ", ".join(f"{producer} {age_s} s ago" for producer, age_s in heard[:5])
+            raise CliError(
+                f"services of {wanted.tenant} still publish ({named}): stop them, wait "
+                f"{wanted.quiet_s} s, and run this again. What they publish from the decision on "
+                "would not count. --quiet 0 moves anyway"
+            )
 
 
 def _carry_out(
@@ -214,15 +230,15 @@ def _carry_out(
     for log, first, size in ranges_to_read(state, wanted.tenant, space.topic_prefix, sizes):
         say(f"reading {log.topic}/{log.partition} from {first} to {size}")
         part, more = _range(settings, log, first, size, wanted.tenant)
-        history += [part] if part.entries else []
+        history.append(part)
         late += more
+    if len(history) > _RANGES_MOST:  # one event names them all
+        history = [part for part in history if part.entries]
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.move_tenant(
             space, wanted.tenant, decision.event_id, list(map(_model, history)), wanted.reason
         )
-        [sealed] = await_sealed(watch, [said], _SEAL_S)
-    if sealed.verdict is not Verdict.VALID:
-        raise CliError(f"the ledger does not take the move: {sealed.reason}")
+        sealed = _sealed(watch, said)
     if control_state(settings).tenancy.place_of(wanted.tenant) != space.topic_prefix:
         raise CliError(f"{wanted.tenant} is being moved by somebody else as well: run this again")
     say(f"moved, entry {sealed.position} of the control log: {wanted.tenant} is in {space.name}")
@@ -252,18 +268,17 @@ def _land(
     kafka, keys = kafka_properties(settings), trusted_log_keys(settings.trust_path)
     ends: dict[tuple[str, int], int] = {}
     for part in history:
-        place = f"{part.topic}.sealed", part.partition
-        ends[place] = max(ends.get(place, 0), part.size)
+        if part.entries:
+            place = f"{part.topic}.sealed", part.partition
+            ends[place] = max(ends.get(place, 0), part.size)
     if not ends:
         return
-    control = settings.topics.sealed("control")
-    size = control_state(settings).size
-    logs = [Landing(control, 0, size), *(Landing(*place, end) for place, end in ends.items())]
+    control = Landing(settings.topics.sealed("control"), 0, control_state(settings).size)
     store = clickhouse_store(target)
     try:
-        for log in logs:
+        for log in (control, *(Landing(*place, end, tenant) for place, end in ends.items())):
             say(f"landing {log.topic}/{log.partition} to {log.size} in {space.database}")
-            land_history(kafka, store, keys, tenant, [log])
+            land_history(kafka, store, keys, log)
     finally:
         store.close()
 

@@ -18,15 +18,16 @@ def adopted(state: ControlState, tenant: str, topic_prefix: str) -> dict[str, in
 
 
 def former_logs(state: ControlState, tenant: str, topic_prefix: str) -> list[OpenedLog]:
-    """Give the logs where the tenant may have been: not those of others' dedicated spaces."""
-    moves, shared = state.tenancy.moves, state.tenancy.shared
-    own = {move.topic_prefix for move in moves if move.tenant == tenant}
-    others = {move.topic_prefix for move in moves} - own - {shared}
-    return [
-        log
-        for log in _data_logs(state)
-        if _prefix(log) != topic_prefix and _prefix(log) not in others
-    ]
+    """Give the logs of the spaces where the tenant was, as far as its history goes with it.
+
+    What it did in spaces of domains goes to a space of its own, and stays there when it comes back
+    to the shared one, from which those domains are apart.
+    """
+    tenancy = state.tenancy
+    was_in = {move.topic_prefix for move in tenancy.moves if move.tenant == tenant}
+    if topic_prefix != tenancy.shared:
+        was_in |= {tenancy.shared or "", *tenancy.domain_prefixes}
+    return [log for log in _data_logs(state) if prefix_of(log) in was_in - {topic_prefix}]
 
 
 def ranges_to_read(
@@ -64,7 +65,7 @@ def ranges_to_read(
 
 def logs_of(state: ControlState, topic_prefix: str) -> list[OpenedLog]:
     """Give the opened logs of a space's own topics."""
-    return [log for log in _data_logs(state) if _prefix(log) == topic_prefix]
+    return [log for log in _data_logs(state) if prefix_of(log) == topic_prefix]
 
 
 def _moves(state: ControlState, tenant: str, topic_prefix: str) -> list[Move]:
@@ -83,5 +84,6 @@ def _stream(topic: str) -> str:
     return topic.rpartition(".")[2]
 
 
-def _prefix(log: OpenedLog) -> str:
+def prefix_of(log: OpenedLog) -> str:
+    """Give the first part of a log's source topic, before its stream."""
     return log.topic[: len(log.topic) - len(_stream(log.topic))]

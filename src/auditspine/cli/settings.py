@@ -175,9 +175,6 @@ class Settings(BaseSettings):
     @property
     def log_key_path(self) -> Path:
         """Where the ledger's signing key lies."""
-        own = self.own_space.log_key
-        if own is not None:
-            return own if self.tenancy is None else self.tenancy.parent / own
         return self.log_key or self.data_dir / "keys" / "log.pem"
 
     @property

@@ -22,7 +22,7 @@ from auditspine.embedded.parts import Part
 from auditspine.embedded.ports import is_free
 from auditspine.embedded.stack import own
 from auditspine.embedded.supervisor import Supervisor
-from auditspine.ledger.spaces import Space
+from auditspine.ledger.spaces import SHARED, Space
 from auditspine.producers.errors import RetryError
 from auditspine.sinks.errors import UnavailableError
 from auditspine.sinks.migrate import TABLES, VIEWS
@@ -189,6 +189,8 @@ def supervised(
             "AUDITSPINE_BOOTSTRAP_SERVERS and AUDITSPINE_CLICKHOUSE_URL, or run "
             "`auditspine worker` and `auditspine sink` on yours"
         )
+    if settings.space not in (None, SHARED):
+        raise CliError("the stack runs every space: unset AUDITSPINE_SPACE, without --space")
     data = DataDir(settings.data_dir.absolute())
     with own(data) as owner:
         preparation = Preparation(

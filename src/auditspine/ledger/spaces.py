@@ -12,7 +12,6 @@ says since when (docs/tenancy.md). An example, TOML::
     isolation = "dedicated"
     tenants = ["harbor"]
     database = "harbor_evidence"      # without it auditspine_harbor
-    log_key = "keys/harbor-log.pem"   # without it the deployment's log key seals
 """
 
 import re
@@ -28,6 +27,9 @@ from auditspine.ledger.errors import FormatError
 from auditspine.ledger.topics import TOPIC_PREFIX, Topics
 
 SHARED = "shared"
+_RESERVED = (SHARED, "keys")
+"""Not names of spaces; ``tenants sql`` has databases whose names would be the same."""
+
 _DATABASE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _Token = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=128)]
@@ -40,11 +42,10 @@ class Space(BaseModel):
         name: Its name.
         isolation: ``shared``: with all others; ``domain``: those of some domains, of any tenant
             without a space of its own; ``dedicated``: those of one tenant.
-        tenants: The tenant of a dedicated space.
+        tenants: The tenant of a dedicated space; none while it is kept for its history alone.
         domains: The domains of a domain's space.
         topic_prefix: First part of its topics' names.
         database: Its ClickHouse database.
-        log_key: Key file that seals its logs; None for the deployment's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,14 +56,13 @@ class Space(BaseModel):
     domains: tuple[_Token, ...] = ()
     topic_prefix: Annotated[str, Field(pattern=TOPIC_PREFIX)]
     database: Annotated[str, Field(pattern=_DATABASE)]
-    log_key: Path | None = None
 
     @model_validator(mode="after")
     def _holds_what_it_says(self) -> Self:
         tenants, domains = len(self.tenants), len(self.domains)
-        if self.isolation == "dedicated" and (tenants != 1 or domains):
-            raise ValueError("a dedicated space names one tenant in tenants, and no domains")
-        if self.isolation == "domain" and (not domains or tenants):
+        if self.isolation == "dedicated" and (tenants > 1 or domains):
+            raise ValueError("a dedicated space names one tenant at most, and no domains")
+        if self.isolation == "domain" and tenants:
             raise ValueError("a domain's space names domains, and no tenants")
         return self
 
@@ -166,10 +166,10 @@ def read_routing(
 
 
 def _space(name: str, table: object, topic_prefix: str, database: str) -> Space:
-    if not _NAME.fullmatch(name) or name == SHARED:
+    if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith("masked"):
         raise FormatError(
             f"space {name}: expected a name of lower-case letters, digits, - and _ that starts "
-            f"with a letter and is not {SHARED}"
+            f"with a letter and is not one of {', '.join(_RESERVED)} or begins with masked"
         )
     if not isinstance(table, dict):
         raise FormatError(f"space {name}: expected a table")

@@ -28,10 +28,12 @@ class Decision(NamedTuple):
     Attributes:
         position: Of the entry of the control log that says so.
         event_id: Of the event.
+        topic_prefix: Of the space that it is to.
     """
 
     position: int
     event_id: str
+    topic_prefix: str
 
 
 class Move(NamedTuple):
@@ -43,6 +45,7 @@ class Move(NamedTuple):
         space: Name of the space.
         topic_prefix: First part of its source topics' names.
         history: The tenant's entries elsewhere that the space did not hold before.
+        decided: Position of the decision; nothing that is sealed by it counts elsewhere.
     """
 
     position: int
@@ -50,6 +53,7 @@ class Move(NamedTuple):
     space: str
     topic_prefix: str
     history: tuple[LogRange, ...]
+    decided: int = -1
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Tenancy:
         shared: Prefix of the shared space's topics; None until the control log's own opening.
         tenants: Prefix of each tenant's space; None while it is being moved.
         domains: Prefix of each domain's space.
+        domain_prefixes: Prefixes of the spaces that any domain ever had.
         moves: Moves in their order.
         decisions: Tenants that are being moved, with the decision.
         position: Position after the last entry that changed anything; 0 before.
@@ -68,6 +73,7 @@ class Tenancy:
     shared: str | None = None
     tenants: dict[str, str | None] = field(default_factory=dict)
     domains: dict[str, str] = field(default_factory=dict)
+    domain_prefixes: set[str] = field(default_factory=set)
     moves: list[Move] = field(default_factory=list)
     decisions: dict[str, Decision] = field(default_factory=dict)
     position: int = 0
@@ -91,11 +97,14 @@ class Tenancy:
             return "a decision is on a tenant or on a domain"
         if tenant is not None:
             self.tenants[tenant] = None
-            self.decisions[tenant] = Decision(position, event["envelope"]["event_id"])
+            self.decisions[tenant] = Decision(
+                position, event["envelope"]["event_id"], body["topic_prefix"]
+            )
         elif body["topic_prefix"] == self.shared:
             self.domains.pop(domain, None)
         else:
             self.domains[domain] = body["topic_prefix"]
+            self.domain_prefixes.add(body["topic_prefix"])
         self.position = position + 1
         return ""
 
@@ -106,6 +115,8 @@ class Tenancy:
         decision = self.decisions.get(tenant)
         if decision is None or decision.event_id != body["decision_id"]:
             return "the tenant is not being moved by this decision"
+        if decision.topic_prefix != prefix:
+            return "the decision is on another space"
         del self.decisions[tenant]
         if prefix == self.shared:
             del self.tenants[tenant]
@@ -114,6 +125,6 @@ class Tenancy:
         history = tuple(
             LogRange(**{**each, "leaves": bytes(each["leaves"])}) for each in body["history"]
         )
-        self.moves.append(Move(position, tenant, body["space"], prefix, history))
+        self.moves.append(Move(position, tenant, body["space"], prefix, history, decision.position))
         self.position = position + 1
         return ""

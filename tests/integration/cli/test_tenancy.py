@@ -25,7 +25,6 @@ tenants = ["harbor"]
 [spaces.grid]
 isolation = "domain"
 domains = ["energy"]
-log_key = "keys/grid-log.pem"
 
 [spaces.bay]
 isolation = "dedicated"
@@ -186,9 +185,11 @@ def decided(world: World) -> None:
         await_sealed(watch, [said], 30)
 
 
-def tampered(world: World, *statements: str) -> dict[bool, tuple[Defect, ...]]:
-    """Change harbor's database as its administrator could; give the defects that are found."""
-    client = clickhouse_client(settings_of(world, "harbor"))
+def tampered(
+    world: World, *statements: str, space: str = "harbor"
+) -> dict[bool, tuple[Defect, ...]]:
+    """Change a database as its administrator could; give the defects that are found."""
+    client = clickhouse_client(settings_of(world, space))
     try:
         for statement in statements:
             client.command(statement, settings={"mutations_sync": "1"})
@@ -196,7 +197,7 @@ def tampered(world: World, *statements: str) -> dict[bool, tuple[Defect, ...]]:
         client.close()
     found = {}
     for sealed in (True, False):
-        found[sealed] = verify(world, "harbor", sealed=sealed).defects
+        found[sealed] = verify(world, space, sealed=sealed).defects
     return found
 
 
@@ -231,6 +232,7 @@ def test_a_domains_events_belong_in_its_space_from_the_decision_on(world) -> Non
         (("tenants", "move", "nobody", "--reason", "x"), "no tenant nobody is registered"),
         (("tenants", "move", "acme", "--reason", "x", "--tenancy", "gone.toml"), "gone.toml"),
         (("--space", "moon", "status"), "no space moon"),
+        (("--space", "harbor", "up"), "the stack runs every space"),
         (
             ("keys", "register", "acme-scorer", "--tenant", "acme", "--tenant", "harbor"),
             "harbor has a space of its own",
@@ -342,7 +344,7 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     verified(world, "shared")
 
     # And back.
-    world.file.write_text(ROUTING.replace('tenants = ["harbor"]', 'tenants = ["somebody"]'))
+    world.file.write_text(ROUTING.replace('tenants = ["harbor"]', "tenants = []"))
     back = world.move()
     assert (back["space"], back["late"]) == ("shared", 0)
     await_true(lambda: verdicts(world, "shared", "harbor") == expected, "judged there as well")
@@ -357,7 +359,8 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     assert world.move()["was_there"]
 
     # What is missing or changed in the history that was landed shows, without Kafka as well.
-    [log] = {part["origin"] for part in moved["history"] if "inference" in part["topic"]}
+    parts = [part for part in moved["history"] if "inference" in part["topic"] and part["entries"]]
+    [log] = {part["origin"] for part in parts}
     place = f"origin = '{log}' AND tenant = 'harbor'"
     found = tampered(world, f"ALTER TABLE evidence DELETE WHERE {place}")
     for defects in found.values():
@@ -374,3 +377,9 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     found = tampered(world, *(f"ALTER TABLE {t} DELETE WHERE origin = '{log}'" for t in tables))
     for defects in found.values():
         assert {d.kind for d in defects if d.origin == log} == {Kind.TRUNCATED}
+
+    # What a ledger without the decision would have sealed where the tenant was shows there.
+    escaped = f"origin = '{log}' AND tenant = 'harbor' AND position >= {parts[0]['size']}"
+    update = f"ALTER TABLE entries UPDATE control_size = 1 WHERE {escaped} AND verdict = 'valid'"
+    for defects in tampered(world, update, space="shared").values():
+        assert Kind.ESCAPED in {d.kind for d in defects if d.origin == log}

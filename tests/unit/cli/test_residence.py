@@ -50,6 +50,16 @@ def test_a_third_space_reads_each_stay_in_its_order() -> None:
     assert read(made, C, a=15, b=7) == [(A, 0, 10), (B, 0, 7), (A, 10, 15)]
 
 
+def test_what_was_done_in_a_domains_space_goes_out_with_the_tenant_and_stays_there() -> None:
+    made = state()
+    made.tenancy.domain_prefixes.add(OTHER)
+    assert {log.topic for log in former_logs(made, "harbor", B)} == {
+        f"{A}lifecycle",
+        f"{OTHER}lifecycle",
+    }
+    assert former_logs(made, "harbor", A) == []
+
+
 def test_others_spaces_are_not_read_and_a_spaces_own_logs_neither() -> None:
     made = state(moved(B, (A, 0, 10)))
     assert [log.topic for log in former_logs(made, "harbor", C)] == [

@@ -35,15 +35,14 @@ def test_limits_of_access_findings_are_settings(monkeypatch) -> None:
     assert (rules.unused_days, rules.learning_days, rules.conflicts) == (60, 14, (("a", "b"),))
 
 
-def test_a_space_has_its_own_topics_database_and_log_key(monkeypatch, tmp_path) -> None:
+def test_a_space_has_its_own_topics_and_database(monkeypatch, tmp_path) -> None:
     file = tmp_path / "tenancy.toml"
-    file.write_text('[spaces.x]\nisolation = "domain"\ndomains = ["d"]\nlog_key = "x.pem"')
+    file.write_text('[spaces.x]\nisolation = "domain"\ndomains = ["d"]')
     monkeypatch.setenv("AUDITSPINE_TENANCY", str(file))
     shared, own = load_settings(), load_settings(space="x")
     assert (shared.database, own.database) == ("auditspine", "auditspine_x")
     assert own.topics.source("access") == "auditspine.x.access"
     assert shared.topics_for("acme", "d") == own.topics
     assert shared.topics_for("acme", "e") == shared.topics
-    assert (own.log_key_path, shared.log_key_path.name) == (tmp_path / "x.pem", "log.pem")
     with pytest.raises(CliError, match="no space y"):
         _ = load_settings(space="y").topics

@@ -15,7 +15,6 @@ domains = ["energy", "water"]
 isolation = "dedicated"
 tenants = ["harbor"]
 database = "harbor_evidence"
-log_key = "keys/harbor.pem"
 """
 
 
@@ -67,8 +66,10 @@ def test_the_control_topics_are_the_deployments() -> None:
         ("[spaces.x]", "space x: isolation"),
         ('[spaces.x]\nisolation = "alone"', "space x: isolation"),
         ('[spaces.x]\nisolation = "shared"', "space x: isolation: expected domain or dedicated"),
-        ('[spaces.x]\nisolation = "dedicated"', "names one tenant"),
-        ('[spaces.x]\nisolation = "dedicated"\ntenants = ["a", "b"]', "names one tenant"),
+        ('[spaces.x]\nisolation = "dedicated"\ntenants = ["a", "b"]', "names one tenant at most"),
+        ("[spaces.keys]", "space keys: expected a name"),
+        ("[spaces.masked_acme]", "begins with masked"),
+        ('[spaces.x]\nisolation = "domain"\nlog_key = "x.pem"', "space x: log_key"),
         ('[spaces.x]\nisolation = "domain"\ntenants = ["a"]', "names domains"),
         ('[spaces.x]\nisolation = "domain"\ndomains = ["a b"]', "space x: domains.0"),
         ('[spaces.x]\nisolation = "domain"\ndomains = ["a"]\nsecret = "s3"', "space x: secret"),

@@ -102,7 +102,9 @@ def test_from_the_decision_to_the_move_it_counts_nowhere_and_then_there_alone(st
     moved(state)
     assert counts(state) == [OWN]
     part = LogRange("o/x", "auditspine.access", 0, 0, 9, 3, bytes(32))
-    assert state.tenancy.moves == [Move(state.size - 1, "acme", "acme", OWN, (part,))]
+    assert state.tenancy.moves == [
+        Move(state.size - 1, "acme", "acme", OWN, (part,), state.size - 2)
+    ]
     assert (state.tenancy.decisions, state.tenancy.position) == ({}, state.size)
 
 
@@ -136,6 +138,7 @@ def test_a_domains_events_belong_in_its_space_but_for_tenants_with_their_own(sta
         (lambda s: decided(s, tenant=None, domain=None), "a tenant or on a domain"),
         (moved, "not being moved"),
         (lambda s: (decided(s), moved(s, decision="another")), "not being moved"),
+        (lambda s: (decided(s), moved(s, SHARED)), "on another space"),
         (lambda s: (decided(s), moved(s), moved(s)), "not being moved"),
     ],
 )

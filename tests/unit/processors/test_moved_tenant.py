@@ -159,7 +159,7 @@ def tenant_of(value: bytes) -> str:
 
 
 def part(log: Log, first: int, size: int) -> LogRange:
-    return LogRange(log.place.origin, log.place.topic, 0, first, size, 0, b"")
+    return LogRange(log.place.origin, log.place.topic, 0, first, size, 1, b"")
 
 
 def folded(

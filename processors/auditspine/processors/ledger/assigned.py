@@ -1,5 +1,6 @@
 """One assigned log: what waits to be sealed, and how it becomes a segment. No I/O."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,6 +13,8 @@ from auditspine.ledger.merkle import Head
 from auditspine.ledger.segment import Judged, Place, SealingContext, encode_segment, seal
 from auditspine.ledger.verdict import Verdict
 from auditspine.processors.ledger.config import SealingLimits
+
+_STALE_S = 2.0  # the loop looks every second, unless it was stopped
 
 
 class Control(Protocol):
@@ -88,7 +91,7 @@ class AssignedLog:
         return waited >= limits.linger_s or len(self.pending) >= limits.max_entries
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sealer:
     """Turns what waits in a log into a segment.
 
@@ -97,12 +100,16 @@ class Sealer:
         control: The control log as other logs see it.
         limits: When segments carry the producer table.
         now_ms: The worker's clock, milliseconds since 1970.
+        clock: A monotonic clock, seconds.
+        asked_at: When the control log was last looked at, by that clock.
     """
 
     key: Ed25519PrivateKey
     control: Control
     limits: SealingLimits
     now_ms: Callable[[], int]
+    clock: Callable[[], float] = time.monotonic
+    asked_at: float = float("-inf")
 
     def seal(self, log: AssignedLog) -> bytes:
         """Judge and seal what waits; none waiting gives a checkpoint over an unchanged size.
@@ -123,6 +130,19 @@ class Sealer:
         log.pending, log.pending_bytes = [], 0
         return encode_segment(segment)
 
+    def refresh(self) -> None:
+        """Take what the control log says by now.
+
+        Whoever was stopped for a while must not go on by what it said before: then it is read to
+        its present end, else only what has arrived.
+        """
+        now = self.clock()
+        if now - self.asked_at > _STALE_S:
+            self.control.catch_up()
+        else:
+            self.control.poll()
+        self.asked_at = now
+
     def owes_checkpoint(self, log: AssignedLog) -> bool:
         """Tell whether a tenant moved since the last segment.
 
@@ -136,7 +156,7 @@ class Sealer:
             first = log.own_control.size
             return [_judge_control(log.judge, m, log.own_control) for m in log.pending], first
         judge, control = log.judge, self.control
-        control.poll()
+        self.refresh()
         admitted = [judge.admit(message) for message in log.pending]
         judged = [judge.rule(each, control.state) for each in admitted]
         # A key sealed before an event was published must be known. One size holds for the whole

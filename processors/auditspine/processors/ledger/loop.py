@@ -94,6 +94,7 @@ class LedgerLoop:
     def _subscribe(self, consumer: Consumer, takeover: Takeover, sealer: Sealer) -> None:
         def assign(_: Consumer, partitions: list[TopicPartition]) -> None:
             self._take_over(consumer, takeover, partitions)
+            sealer.asked_at = float("-inf")  # what was sealed before rests on the present
 
         def revoke(_: Consumer, partitions: list[TopicPartition]) -> None:
             if not self._failures:
@@ -155,7 +156,7 @@ class LedgerLoop:
         if now >= self._commit_at:
             self._commit_at = now + _COMMIT_EVERY_S
             self._commit(consumer, self._logs.values(), wait=False)
-            sealer.control.poll()
+            sealer.refresh()
 
     def _consume(self, consumer: Consumer) -> tuple[list[KafkaMessage], float]:
         """Take messages; also tell since when, at the earliest, they have been waiting.

@@ -95,6 +95,8 @@ class Arrivals:
         for part in move.history:
             if not part.topic.endswith(stream):
                 continue
+            if not part.entries:  # the range only says how far the log was looked at
+                continue
             log = accepted.segment.origin
             entries = self._history.entries(part, move.tenant)
             while chunk := list(islice(entries, _CHUNK)):

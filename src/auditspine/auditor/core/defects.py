@@ -44,6 +44,8 @@ class Kind(StrEnum):
     """A valid entry's key was not registered, or was revoked, when the entry was judged."""
     UNTRUSTED_ROOT = "untrusted_root"
     """The control log does not begin with an operator key that the trust file names."""
+    ESCAPED = "escaped"
+    """An entry counts in a log that its tenant had left: a ledger sealed it that did not know."""
     WITHHELD = "withheld"
     """A producer's heartbeat lists an event that the log never received."""
 

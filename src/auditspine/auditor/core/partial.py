@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 from auditspine.auditor.core.rows import EntryRow, RawRow
+from auditspine.ledger.verdict import Verdict
 
 Tenants = frozenset[str] | None
 """Tenants whose content must be there; ``None`` when everybody's must."""
@@ -19,8 +20,11 @@ _position = itemgetter(0)
 
 
 def requires(tenants: Tenants, row: EntryRow) -> bool:
-    """Tell whether the content of an entry must be there."""
-    return tenants is None or row[9] in tenants
+    """Tell whether the content of an entry must be there.
+
+    What a key signed for a tenant that it may not speak for is likely another tenant's content.
+    """
+    return tenants is None or (row[9] in tenants and row[5] != Verdict.WRONG_TENANT)
 
 
 def partial_raws(
@@ -52,4 +56,4 @@ def partial_raws(
     present = {raw[0] for raw in raws}
     if len(present) != len(raws):
         return None
-    return raws if all(row[9] not in tenants or row[0] in present for row in rows) else None
+    return raws if all(row[0] in present or not requires(tenants, row) for row in rows) else None

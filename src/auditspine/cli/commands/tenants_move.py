@@ -165,7 +165,7 @@ def _show(moved: Moved, *, as_json: bool) -> None:
         f"[good]✓[/] {moved.tenant} {what} the space {moved.space.name}: topics "
         f"{moved.space.topic_prefix}…, database {moved.space.database}"
     )
-    logs = {part.origin for part in moved.history}
+    logs = {part.origin for part in moved.history if part.entries}
     stdout.print(
         f"[good]✓[/] {moved.entries} entries of its history in {len(logs)} other logs landed there"
     )
