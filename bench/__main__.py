@@ -17,9 +17,10 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
+from auditspine.cli.processors import PROJECTIONS
 from auditspine.schemas.codec import encode
 from bench import latency as latency_
-from bench import ledger, machine, projections, publish, sink, verification
+from bench import ledger, machine, publish, questions, sink, verification, workers
 from bench.backbone import Backbone, backbone, predictions
 
 console = Console(width=100)
@@ -28,8 +29,8 @@ console = Console(width=100)
 def main() -> int:
     """Run what is asked for; exit 0 when it ran, whatever the numbers are."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--events", type=int, default=20_000, help="events per round of publishing")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of publishing")
+    parser.add_argument("--events", type=int, default=20_000, help="events per round")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of publishing and of workers")
     parser.add_argument("--seconds", type=int, default=20, help="length of each latency run")
     parser.add_argument("--no-latency", action="store_true", help="leave latency out")
     parser.add_argument("--json", type=Path, help="write every number there")
@@ -69,18 +70,19 @@ def _run(made: Backbone, options: argparse.Namespace, size: int) -> dict[str, di
     rates = found["sink"] = sink.measure(made)
     _show("Sink, entries/s", rates)
     _ratio("sink : consume, decode, insert rows", rates["sink"], rates["plain"], 3)
-    rates = found["verify"] = verification.measure(made)
-    _show("Verify, entries/s", rates)
-    found["projections"] = projections.measure(made, options.events // 4)
-    _show("Projections: segments to state and ClickHouse", found["projections"])
-    for name in ("lineage", "access"):
-        rate = found["projections"][f"{name}, events/s"]
-        _ratio(f"{name} : Faust agent with a table", rate, found["ledger"]["agent"], None)
-    found["questions"] = projections.latency(made)
+    verified = found["verify"] = verification.measure(made)
+    _show("Verify, entries/s", verified)
+    rates = found["workers"] = workers.measure(made, options.events, options.rounds)
+    _show("Workers of the projections: sealed topic to state and ClickHouse, events/s", rates)
+    for name in PROJECTIONS:
+        _ratio(f"{name} worker : bare Faust agent", rates[name], rates[f"{name}: bare agent"], None)
+        found[f"{name} stages"] = workers.stages(made, name)
+        _show(f"Stages of {name}, µs per event", found[f"{name} stages"])
+    found["questions"] = questions.measure(made)
     _show("Questions about lineage, ms (median)", found["questions"])
     limits = list(found["limits"].values())
     ceiling = 1 / (2 / limits[1] + 1 / limits[0])
-    _ratio("chain and Merkle : SHA-256 alone", rates["core: chain and Merkle"], ceiling, None)
+    _ratio("chain and Merkle : SHA-256 alone", verified["core: chain and Merkle"], ceiling, None)
     if not options.no_latency:
         found["latency"] = latency_.measure(made, (100, 5_000), options.seconds)
         _show("publish → queryable", found["latency"])

@@ -1,6 +1,7 @@
-"""A plain Faust agent with a table: decodes each event and counts it. Prints events per second.
+"""A plain Faust agent: decodes each event, and counts it in a table if asked to.
 
-``python faust_agent.py SERVERS TOPIC EVENTS``
+Prints events per second from the first event's arrival to the last one's end.
+``python faust_agent.py SERVERS TOPIC EVENTS table|bare``
 """
 
 import json
@@ -12,11 +13,14 @@ from io import BytesIO
 import fastavro
 import faust
 
-from auditspine.schemas.catalogue import event_types, schema_texts
+from auditspine.schemas.catalogue import schema_texts
 
 SERVERS, TOPIC, EVENTS = sys.argv[1], sys.argv[2], int(sys.argv[3])
-TEXT = schema_texts()[event_types()["prediction.made"].schema_id]
-SCHEMA = fastavro.parse_schema(json.loads(TEXT))
+COUNTS = sys.argv[4] == "table"
+SCHEMAS = {
+    number.to_bytes(4, "big"): fastavro.parse_schema(json.loads(text))
+    for number, text in schema_texts().items()
+}
 
 app = faust.App(
     f"bench-agent-{os.getpid()}",
@@ -27,16 +31,17 @@ app = faust.App(
     consumer_auto_offset_reset="earliest",
     web_enabled=False,
 )
-counts = app.Table("counts", default=int)
+counts = app.Table("counts", default=int) if COUNTS else None
 
 
 @app.agent(app.topic(TOPIC, value_serializer="raw", key_serializer="raw"))
-async def count(events) -> None:
+async def take(events) -> None:
     done, began = 0, 0.0
     async for value in events:
         began = began or time.perf_counter()
-        record = fastavro.schemaless_reader(BytesIO(value[5:]), SCHEMA, None)
-        counts[record["body"]["deployment"]["name"]] += 1
+        record = fastavro.schemaless_reader(BytesIO(value[5:]), SCHEMAS[value[1:5]], None)
+        if counts is not None:
+            counts[record["body"]["deployment"]["name"]] += 1
         done += 1
         if done == EVENTS:
             print(f"\n{EVENTS / (time.perf_counter() - began)}", flush=True)

@@ -1,9 +1,6 @@
 """The whole ledger against a plain Faust agent with a table, on the same source topic."""
 
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
@@ -33,21 +30,14 @@ def measure(backbone: Backbone, agent_events: int) -> dict[str, float]:
     segments = [decode_segment(m.value() or b"") for m in read_all(backbone, sealed)]
     full = sorted((s.sealed_at, len(s.entries)) for s in segments if s.entries)
     ledger = sum(count for _, count in full[1:]) / ((full[-1][0] - full[0][0]) / 1000)
-    agent = Path(__file__).with_name("faust_agent.py")
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(agent),
-            backbone.kafka["bootstrap.servers"],
-            source,
-            str(agent_events),
-        ],
-        check=True,
-        capture_output=True,
-        cwd=backbone.root,
-        text=True,
-    )
-    return {"ledger": ledger, "agent": float(done.stdout.split()[-1])}
+    return {"ledger": ledger, "agent": faust_agent(backbone, source, agent_events, "table")}
+
+
+def faust_agent(backbone: Backbone, topic: str, events: int, kind: str) -> float:
+    """Give events per second of a plain Faust agent."""
+    servers = backbone.kafka["bootstrap.servers"]
+    [rate] = backbone.run("faust_agent.py", servers, topic, events, kind)
+    return rate
 
 
 def stages(backbone: Backbone, events: int) -> dict[str, float]:

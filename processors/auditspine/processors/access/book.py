@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from auditspine.processors.access.grants import Grant, Review
 from auditspine.processors.projection.port import State
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _CHUNK = 64  # items in one value of the state
 _HELD = 64  # grants of one principal before those that lapsed are looked through
 _LAPSED = 20  # lapsed grants of one principal that are remembered for verdicts
@@ -142,4 +143,4 @@ def _chunk(key: bytes, number: int) -> bytes:
 
 
 def _key(kind: str, *parts: str) -> bytes:
-    return kind.encode() + json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+    return kind.encode() + _ENCODER.encode(parts).encode()

@@ -1,13 +1,14 @@
 """Grants of roles: what was given to whom, for how long, and whether it is used. Values. Pure."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from auditspine.processors.access.policy import Reach
 from auditspine.processors.projection.port import Row, SealedEvent, Table
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 GRANTS = Table(
     "access_grants",
     (
@@ -236,10 +237,10 @@ class Review:
 def _encode(value: Grant | Review) -> bytes:
     fields = {
         name: field
-        for name, field in asdict(value).items()
-        if not name.endswith("_elsewhere") or field
+        for name in value.__slots__  # not asdict, which copies all that it meets
+        if (field := getattr(value, name)) or not name.endswith("_elsewhere")
     }
-    return json.dumps(fields, ensure_ascii=False).encode()
+    return _ENCODER.encode(fields).encode()
 
 
 def grant_row(event: SealedEvent, grant: Grant) -> Row:

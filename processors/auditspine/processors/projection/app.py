@@ -157,6 +157,8 @@ class Stepper(Service):
                 message = SealedMessage(event.message.offset, event.message.value)
                 messages.setdefault(event.message.tp, []).append(message)
             for tp, of_partition in messages.items():
+                if self.should_stop:  # the states may be closed already
+                    return
                 await self._app.step(tp, of_partition)
             for stream, event in batch:
                 await stream.ack(event)

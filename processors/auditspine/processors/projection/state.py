@@ -126,8 +126,8 @@ class StateFile:
             StateError: The file stays locked by another process.
         """
         with self._writing(before):
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO state VALUES (?, ?)", changes.items()
+            self._connection.executemany(  # in key order: one page after another
+                "INSERT OR REPLACE INTO state VALUES (?, ?)", sorted(changes.items())
             )
             self._set(after)
 
