@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from auditspine.ledger.topics import MAX_MESSAGE_BYTES
 from auditspine.sinks.chunk import Chunk, Follower, Limits, Resume
 from auditspine.sinks.claims import Claims
-from auditspine.sinks.errors import BrokerError, StaleError
+from auditspine.sinks.errors import BrokerError, RefusedError, StaleError
 from auditspine.sinks.pool import Pool
 from auditspine.sinks.sealed_topics import message_error
 from auditspine.sinks.store import Store
@@ -99,6 +100,7 @@ class _Copy:
         self._writer = writer
         self._keys = public_keys
         self._log = log
+        self._committed, self._attempt = 0, ""
 
     def run(self) -> None:
         resume = self._resume()
@@ -106,8 +108,15 @@ class _Copy:
             with suppress(StaleError):  # the space's own sink was faster: go on where it is
                 self._follow(resume, self._write)
             resume = self._resume()
-        if self._log.tenant is not None and self._lacks(str(resume.origin), self._log.tenant):
+        tenant, origin = self._log.tenant, str(resume.origin)
+        if tenant is not None and self._lacks(origin, tenant):
+            self._committed, self._attempt = resume.size, uuid4().hex
             self._follow(Resume(), self._fill)
+            if self._lacks(origin, tenant):
+                raise RefusedError(
+                    f"{self._log.topic}/{self._log.partition}: content of {tenant} is missing "
+                    "still, though ClickHouse took it"
+                )
 
     def _resume(self) -> Resume:
         return self._writer.resume(self._log.topic, self._log.partition)
@@ -121,7 +130,7 @@ class _Copy:
         return self._writer.write(chunk)
 
     def _fill(self, chunk: Chunk) -> int:
-        self._writer.fill(chunk)
+        self._writer.fill(chunk, self._committed, self._attempt)
         return chunk.sealed_next
 
     def _follow(self, resume: Resume, take: Callable[[Chunk], int]) -> None:

@@ -96,10 +96,16 @@ class ChunkWriter:
             _Landing(self, chunk, lease).run()
         return lease.sealed_next
 
-    def fill(self, chunk: Chunk) -> None:
-        """Write the content that a committed chunk lacks; errors as in :meth:`write`."""
+    def fill(self, chunk: Chunk, until: int, attempt: str) -> None:
+        """Write the content that a committed chunk lacks; errors as in :meth:`write`.
+
+        Args:
+            chunk: The chunk; what is there of it is looked up.
+            until: Position before which it is committed.
+            attempt: Different each time: ClickHouse remembers rows that are gone since.
+        """
         lease = Lease(chunk.sealed_next, float("inf"), is_old=True)
-        _Landing(self, chunk, lease).write_content()
+        _Landing(self, chunk, lease, until, f":{attempt}").write_content()
 
 
 class _Landing:
@@ -109,7 +115,14 @@ class _Landing:
     the claim is so old that ClickHouse may have forgotten the token.
     """
 
-    def __init__(self, writer: ChunkWriter, chunk: Chunk, lease: Lease) -> None:
+    def __init__(
+        self,
+        writer: ChunkWriter,
+        chunk: Chunk,
+        lease: Lease,
+        until: int | None = None,
+        attempt: str = "",
+    ) -> None:
         self._store = writer.store
         self._schemas = writer.schemas
         self._claims = writer.claims
@@ -119,7 +132,8 @@ class _Landing:
         self._origin = chunk.last.segment.origin
         self._tenants = writer.tenants
         # Another tenant's content of the same chunk is another insert.
-        self._whose = "" if self._tenants is None else f":{sorted(self._tenants)}"
+        self._whose = "" if self._tenants is None else f":{sorted(self._tenants)}{attempt}"
+        self._until = until
 
     def run(self) -> None:
         beside = (
@@ -155,6 +169,8 @@ class _Landing:
 
         What a key signed for a tenant that it may not speak for is likely another's content.
         """
+        if self._until is not None and entry.position >= self._until:
+            return False
         if self._tenants is None:
             return True
         is_own = claimed_tenant(entry.sig) in self._tenants

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from auditspine.auditor.core.defects import Defect, Kind
+from auditspine.auditor.core.partial import WHOLE
 from auditspine.auditor.elsewhere import Elsewhere
 from auditspine.auditor.evidence import EvidenceStore, StoredLog
 from auditspine.ledger.control import PLATFORM_TENANT, ControlState, OpenedLog
@@ -34,7 +35,7 @@ class Holdings:
     history: tuple[tuple[str, LogRange], ...] = ()
     moves: tuple[Move, ...] = ()
     _sizes: Mapping[str, int] = field(default_factory=dict)
-    _tenants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    _tenants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     _others: frozenset[str] = frozenset()
 
     @classmethod
@@ -50,11 +51,11 @@ class Holdings:
             if part.entries
         )
         sizes: dict[str, int] = {}
-        tenants: dict[str, frozenset[str]] = {}
+        tenants: dict[str, dict[str, int]] = {}
         for tenant, part in history:
             sizes[part.origin] = max(part.size, sizes.get(part.origin, 0))
-            known = tenants.get(part.origin, frozenset((PLATFORM_TENANT,)))
-            tenants[part.origin] = known | {tenant}
+            known = tenants.setdefault(part.origin, {PLATFORM_TENANT: WHOLE})
+            known[tenant] = max(part.size, known.get(tenant, 0))
         others = (log.origin for log in control.logs.values() if not _is_own(prefix, log.topic))
         moves = tuple(control.tenancy.moves)
         return cls(prefix, True, history, moves, sizes, tenants, frozenset(others))
@@ -71,8 +72,8 @@ class Holdings:
         """
         return self.is_known or self.prefix is None or _is_own(self.prefix, topic)
 
-    def tenants(self, origin: str) -> frozenset[str] | None:
-        """Give whose content of a log must be there; ``None`` for everybody's."""
+    def tenants(self, origin: str) -> Mapping[str, int] | None:
+        """Give whose content of a log must be there, and up to where; ``None``: everybody's."""
         return self._tenants.get(origin)
 
     def due(self, elsewhere: Elsewhere, stored: Sequence[StoredLog]) -> Elsewhere:
@@ -105,14 +106,17 @@ class Holdings:
         for move in self.moves:
             if not any(part.origin in there for part in move.history):
                 continue
-            last = source.last_counted(move.tenant, move.decided)
+            ends: dict[str, int] = {}
             for part in move.history:
-                position = last.get(part.origin, -1)
-                if part.origin in there and position >= part.size:
+                ends[part.origin] = max(part.size, ends.get(part.origin, 0))
+            last = source.last_counted(move.tenant, move.decided)
+            for origin, end in ends.items():
+                position = last.get(origin, -1)
+                if origin in there and position >= end:
                     yield Defect(
                         Kind.ESCAPED,
-                        part.origin,
-                        part.size,
+                        origin,
+                        end,
                         position,
                         "entries",
                         detail=f"counts for tenant {move.tenant} here, and was not moved with it",

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-from auditspine.auditor.core.partial import Tenants
+from auditspine.auditor.core.partial import WHOLE, Tenants
 from auditspine.auditor.core.result import LogResult
 from auditspine.ledger.control import PLATFORM_TENANT, ControlState
 
@@ -12,7 +12,7 @@ _NAMED = 12  # tenants that a message lists at most
 
 def expected_tenants(tenant: str | None) -> Tenants:
     """Give the tenants whose content must be there: one and the platform's, else all."""
-    return None if tenant is None else frozenset((tenant, PLATFORM_TENANT))
+    return None if tenant is None else {tenant: WHOLE, PLATFORM_TENANT: WHOLE}
 
 
 def tenant_doubts(

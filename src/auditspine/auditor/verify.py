@@ -6,6 +6,7 @@ from dataclasses import replace
 from auditspine.auditor.columns import ColumnComparison
 from auditspine.auditor.core.defects import Defect, Kind
 from auditspine.auditor.core.log import verify_log
+from auditspine.auditor.core.partial import Tenants
 from auditspine.auditor.core.result import Checks, LogResult
 from auditspine.auditor.core.sealed import compare_sealed
 from auditspine.auditor.core.trust import Trust
@@ -192,7 +193,7 @@ class _Verification:
             judge,
             heartbeats,
             tuple(elsewhere.get(log.origin, ())),
-            expected_tenants(self._options.tenant) or self._holdings.tenants(log.origin),
+            self._tenants(log),
         )
         rows = self._source.rows(log, is_control=isinstance(judge, ControlJudge))
         if self._is_made_up(log):
@@ -206,6 +207,13 @@ class _Verification:
                 f"{log.topic}/{log.partition}: {result.unchecked_checkpoints} checkpoints"
             )
         return result
+
+    def _tenants(self, log: StoredLog) -> Tenants:
+        """Give whose content of a log must be there: what is held here, and was asked for."""
+        asked, held = expected_tenants(self._options.tenant), self._holdings.tenants(log.origin)
+        if asked is None or held is None:
+            return held if asked is None else asked
+        return {tenant: end for tenant, end in held.items() if tenant in asked}
 
     def _is_made_up(self, log: StoredLog) -> bool:
         """Tell whether neither a commit, a checkpoint nor the control log knows the log.
@@ -237,10 +245,17 @@ class _Verification:
                     f"{log.topic}/{log.partition}: of another space; the control log is needed to "
                     "know what of it belongs here"
                 )
-        others = {h.origin for h in heads if not knows(h.topic.removesuffix(".sealed"))}
+        topics = {h.origin: h.topic.removesuffix(".sealed") for h in heads}
+        topics |= {log.origin: log.topic for log in logs}
+        own = {origin for origin, topic in topics.items() if knows(topic)}
+        for origin in due.keys() - topics.keys():
+            self._found.not_checked.append(
+                f"log {origin}: a checkpoint was kept of it; the control log is needed to know "
+                "whether it belongs here"
+            )
         return (
-            [log for log in logs if knows(log.topic)],
-            {origin: found for origin, found in due.items() if origin not in others},
+            [log for log in logs if log.origin in own],
+            {origin: found for origin, found in due.items() if origin in own},
         )
 
     # -- across logs -----------------------------------------------------------------------------

@@ -4,17 +4,31 @@ Each step is on record in the control log or in the target database, so that a m
 interrupted goes on where it was when the command is run again (docs/tenancy.md).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
 from auditspine.cli.connections import clickhouse_store, kafka_properties, trusted_log_keys
 from auditspine.cli.errors import CliError
-from auditspine.cli.log_waits import await_landed, await_sealed_by, require_sealing
+from auditspine.cli.log_waits import (
+    await_landed,
+    await_sealed_by,
+    last_sizes,
+    require_sealing,
+)
 from auditspine.cli.operator import await_sealed, speaking, watch_control
-from auditspine.cli.residence import former_logs, history_of, logs_of, prefix_of, ranges_to_read
+from auditspine.cli.residence import (
+    counts_in,
+    former_logs,
+    history_of,
+    logs_of,
+    prefix_of,
+    ranges_to_read,
+)
 from auditspine.cli.sealed_watch import Sealed, SealedWatch
 from auditspine.cli.settings import Settings
+from auditspine.embedded.lock import acquire, release
 from auditspine.ledger.batch import claimed_tenant
 from auditspine.ledger.control import ControlState, OpenedLog
 from auditspine.ledger.spaces import Space
@@ -33,6 +47,12 @@ _LAST_HEARD = """
     HAVING age_s < {quiet_s:UInt32} ORDER BY age_s
 """
 
+_LAST_HEARD_OF_DOMAIN = """
+    SELECT workload_name, dateDiff('second', max(appended_at), now64(3, 'UTC')) AS age_s
+    FROM evidence WHERE domain = {domain:String} GROUP BY workload_name
+    HAVING age_s < {quiet_s:UInt32} ORDER BY age_s
+"""
+
 Say = Callable[[str], None]
 
 
@@ -41,13 +61,13 @@ class Wanted:
     """What is to be moved, and how.
 
     Attributes:
-        tenant: The tenant.
+        subject: The tenant or the domain.
         reason: Why.
         reversal: How to go back.
         quiet_s: For how long its producers must have been silent where it is, seconds.
     """
 
-    tenant: str
+    subject: str
     reason: str
     reversal: str
     quiet_s: int
@@ -101,26 +121,46 @@ def move_tenant(settings: Settings, wanted: Wanted, say: Say) -> Moved:
         HistoryError: The sealed topics are not what the move names.
         SinkError: ClickHouse is away or refuses.
     """
+    with _alone(settings):
+        return _move(settings, wanted, say)
+
+
+def _move(settings: Settings, wanted: Wanted, say: Say) -> Moved:
     state = control_state(settings)
-    space = settings.routing.of_tenant(wanted.tenant)
+    space = settings.routing.of_tenant(wanted.subject)
     decision = _decision(settings, state, space, wanted, say)
     late = 0 if decision is None else _carry_out(settings, space, decision, wanted, say)
-    history = history_of(control_state(settings), wanted.tenant, space.topic_prefix)
-    _land(settings, wanted.tenant, space, history, say)
-    return Moved(wanted.tenant, space, history, late, was_there=decision is None)
+    history = history_of(control_state(settings), wanted.subject, space.topic_prefix)
+    _land(settings, wanted.subject, space, history, say)
+    return Moved(wanted.subject, space, history, late, was_there=decision is None)
 
 
-def decide_domain(settings: Settings, domain: str, wanted: Wanted) -> Space:
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Keep other movers of this data directory away."""
+    lock = acquire(settings.data_dir / "tenants-move.lock")
+    try:
+        yield
+    finally:
+        release(lock)
+
+
+def decide_domain(settings: Settings, wanted: Wanted, say: Say) -> Space:
     """Say that a domain's events belong in the space of the routing file from now on.
 
     Raises:
-        CliError: They do already, or the space is not prepared.
+        CliError: They do already, the space is not prepared, or services still publish them.
+        NotSealedError: A log is not sealed to its end, or not at all.
     """
-    state, routing = control_state(settings), settings.routing
+    state, routing, domain = control_state(settings), settings.routing, wanted.subject
     space = next((each for each in routing if domain in each.domains), routing.shared)
     if state.tenancy.domains.get(domain, state.tenancy.shared) == space.topic_prefix:
         raise CliError(f"events of the domain {domain} belong in the space {space.name} already")
     _require_prepared(state, space)
+    now = logs_of(state, state.tenancy.domains.get(domain, state.tenancy.shared or ""))
+    require_sealing(settings, now)
+    heard = _LAST_HEARD_OF_DOMAIN, {"domain": domain, "quiet_s": wanted.quiet_s}
+    _require_silence(settings, now, wanted, heard, say)
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.decide_tenancy(
             space, routing.digest, wanted.reason, wanted.reversal, domain=domain
@@ -133,28 +173,32 @@ def _decision(
     settings: Settings, state: ControlState, space: Space, wanted: Wanted, say: Say
 ) -> Decision | None:
     """Decide, unless that was done; None when the tenant is in the space already."""
-    tenant = wanted.tenant
+    tenant = wanted.subject
     if tenant not in state.tenants:
         raise CliError(f"no tenant {tenant} is registered: auditspine tenants list")
     if state.tenancy.place_of(tenant) == space.topic_prefix:
         return None
     _require_prepared(state, space)
     _require_own_keys(state, space, tenant)
-    former = former_logs(state, tenant, space.topic_prefix)
-    require_sealing(settings, former)
+    now = [log for prefix in counts_in(state, tenant) for log in logs_of(state, prefix)]
+    require_sealing(settings, now)
     decision = state.tenancy.decisions.get(tenant)
     if decision is not None and decision.topic_prefix == space.topic_prefix:
         say(f"{tenant} is being moved; going on")
         return decision
     if decision is None:
-        _require_silence(settings, former, wanted, say)
+        heard = _LAST_HEARD, {"tenant": tenant, "quiet_s": wanted.quiet_s}
+        _require_silence(settings, now, wanted, heard, say)
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.decide_tenancy(
             space, settings.routing.digest, wanted.reason, wanted.reversal, tenant=tenant
         )
         sealed = _sealed(watch, said)
     say(f"decided, entry {sealed.position} of the control log: {tenant} counts nowhere for now")
-    return control_state(settings).tenancy.decisions[tenant]
+    decided = control_state(settings).tenancy.decisions.get(tenant)
+    if decided is None or decided.position != sealed.position:
+        raise CliError(f"{tenant} is being moved by somebody else as well: run this again")
+    return decided
 
 
 def _sealed(watch: SealedWatch, said: Delivery) -> Sealed:
@@ -191,28 +235,32 @@ def _require_own_keys(state: ControlState, space: Space, tenant: str) -> None:
 
 
 def _require_silence(
-    settings: Settings, former: Sequence[OpenedLog], wanted: Wanted, say: Say
+    settings: Settings,
+    logs: Sequence[OpenedLog],
+    wanted: Wanted,
+    heard: tuple[str, dict[str, object]],
+    say: Say,
 ) -> None:
     """What is sealed after the decision does not count: services must be silent, and drained."""
     spaces = {space.topic_prefix: space for space in settings.routing}
-    for prefix in dict.fromkeys(map(prefix_of, former)):
+    for prefix in dict.fromkeys(map(prefix_of, logs)):
         space = spaces.get(prefix)
         if space is None:
             raise CliError(
-                f"{wanted.tenant} may be on topics {prefix}…, which no space of the routing file "
+                f"{wanted.subject} may be on topics {prefix}…, which no space of the routing file "
                 "has: keep that space in the file, without the tenant"
             )
         say(f"waiting until what is on the topics of {space.name} is sealed and has landed")
         store = clickhouse_store(settings.in_space(space.name))
         try:
-            await_landed(settings, store, [log for log in former if prefix_of(log) == prefix])
-            heard = store.query(_LAST_HEARD, {"tenant": wanted.tenant, "quiet_s": wanted.quiet_s})
+            await_landed(settings, store, [log for log in logs if prefix_of(log) == prefix])
+            speaking_still = store.query(*heard)
         finally:
             store.close()
-        if heard:
-            named = ", ".join(f"{producer} {age_s} s ago" for producer, age_s in heard[:5])
+        if speaking_still:
+            named = ", ".join(f"{name} {age_s} s ago" for name, age_s in speaking_still[:5])
             raise CliError(
-                f"services of {wanted.tenant} still publish ({named}): stop them, wait "
+                f"services of {wanted.subject} still publish ({named}): stop them, wait "
                 f"{wanted.quiet_s} s, and run this again. What they publish from the decision on "
                 "would not count. --quiet 0 moves anyway"
             )
@@ -223,25 +271,28 @@ def _carry_out(
 ) -> int:
     """Find the tenant's history and say where it is now; give what of it came too late."""
     state = control_state(settings)
-    logs = former_logs(state, wanted.tenant, space.topic_prefix)
-    say(f"waiting until {len(logs)} logs have sealed by the decision")
-    sizes = await_sealed_by(settings, logs, decision.position)
+    logs = former_logs(state, wanted.subject, space.topic_prefix)
+    live = [log for log in logs if prefix_of(log) in counts_in(state, wanted.subject)]
+    say(f"waiting until {len(live)} logs have sealed by the decision")
+    sizes = await_sealed_by(settings, live, decision.position)
+    sizes |= last_sizes(settings, [log for log in logs if log not in live])
     history, late = [], 0
-    for log, first, size in ranges_to_read(state, wanted.tenant, space.topic_prefix, sizes):
-        say(f"reading {log.topic}/{log.partition} from {first} to {size}")
-        part, more = _range(settings, log, first, size, wanted.tenant)
+    for log, first, size in ranges_to_read(state, wanted.subject, space.topic_prefix, sizes):
+        if first < size:
+            say(f"reading {log.topic}/{log.partition} from {first} to {size}")
+        part, more = _range(settings, log, first, size, wanted.subject)
         history.append(part)
         late += more
     if len(history) > _RANGES_MOST:  # one event names them all
         history = [part for part in history if part.entries]
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.move_tenant(
-            space, wanted.tenant, decision.event_id, list(map(_model, history)), wanted.reason
+            space, wanted.subject, decision.event_id, list(map(_model, history)), wanted.reason
         )
         sealed = _sealed(watch, said)
-    if control_state(settings).tenancy.place_of(wanted.tenant) != space.topic_prefix:
-        raise CliError(f"{wanted.tenant} is being moved by somebody else as well: run this again")
-    say(f"moved, entry {sealed.position} of the control log: {wanted.tenant} is in {space.name}")
+    if control_state(settings).tenancy.place_of(wanted.subject) != space.topic_prefix:
+        raise CliError(f"{wanted.subject} is being moved by somebody else as well: run this again")
+    say(f"moved, entry {sealed.position} of the control log: {wanted.subject} is in {space.name}")
     return late
 
 
@@ -252,7 +303,8 @@ def _range(
     empty = LogRange(log.origin, log.topic, log.partition, first, size, 0, b"")
     keys = trusted_log_keys(settings.trust_path)
     entries, late, leaves = 0, 0, sha256()
-    for entry in read_range(kafka_properties(settings), empty, keys):
+    read = read_range(kafka_properties(settings), empty, keys) if first < size else ()
+    for entry in read:
         if claimed_tenant(entry.sig) == tenant:
             entries += 1
             late += entry.verdict is Verdict.WRONG_TENANT

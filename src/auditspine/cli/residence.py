@@ -30,6 +30,19 @@ def former_logs(state: ControlState, tenant: str, topic_prefix: str) -> list[Ope
     return [log for log in _data_logs(state) if prefix_of(log) in was_in - {topic_prefix}]
 
 
+def counts_in(state: ControlState, tenant: str) -> set[str]:
+    """Give the prefixes of the spaces where a tenant's events count, of any domain.
+
+    While it is being moved: where they counted until then. Where it was before that nothing has
+    counted since, and that was waited for.
+    """
+    tenancy = state.tenancy
+    came_to = [move.topic_prefix for move in tenancy.moves if move.tenant == tenant]
+    if came_to and came_to[-1] != tenancy.shared:
+        return {came_to[-1]}
+    return {tenancy.shared or "", *tenancy.domains.values()}
+
+
 def ranges_to_read(
     state: ControlState, tenant: str, topic_prefix: str, sizes: Mapping[str, int]
 ) -> list[tuple[OpenedLog, int, int]]:
@@ -55,11 +68,15 @@ def ranges_to_read(
         for part in move.history
     ]
     held, found = adopted(state, tenant, topic_prefix), []
-    for origin, size in [*named, *sorted(sizes.items())]:
+    for origin, size in named:
         first = held.get(origin, 0)
         if origin in logs and first < size:
             found.append((logs[origin], first, size))
             held[origin] = size
+    for origin, size in sorted(sizes.items()):  # all: so that what comes later shows
+        first = min(held.get(origin, 0), size)
+        if origin in logs:
+            found.append((logs[origin], first, size))
     return found
 
 

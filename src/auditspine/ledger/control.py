@@ -213,7 +213,8 @@ class ControlState:
         return self.tenancy.decide(self._position, event)
 
     def _move_tenant(self, event: Mapping[str, Any]) -> str:
-        return self.tenancy.move(self._position, event)
+        logs = {log.origin: (log.topic, log.partition) for log in self.logs.values()}
+        return self.tenancy.move(self._position, event, logs)
 
 
 _FOLDS: Mapping[str, Callable[[ControlState, Mapping[str, Any]], str]] = MappingProxyType(

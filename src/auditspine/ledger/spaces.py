@@ -30,6 +30,7 @@ SHARED = "shared"
 _RESERVED = (SHARED, "keys")
 """Not names of spaces; ``tenants sql`` has databases whose names would be the same."""
 
+_SYSTEM = ("default", "system", "information_schema")
 _DATABASE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _Token = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=128)]
@@ -97,6 +98,7 @@ class Routing:
             repeated = {value for value in values if values.count(value) > 1}
             if repeated:
                 raise FormatError(f"{what} {min(repeated)} is in two spaces")
+        _check_databases([space.database for space in self])
 
     def __iter__(self) -> Iterator[Space]:
         return iter(self.spaces.values())
@@ -120,6 +122,14 @@ class Routing:
             partitions: Of each stream but control, in every space.
         """
         return Topics(space.topic_prefix, partitions, self.shared.topic_prefix)
+
+
+def _check_databases(names: list[str]) -> None:
+    """Keep clear of databases that ``tenants sql`` or the server has beside each."""
+    for name in names:
+        beside = (other for other in names if name.startswith((f"{other}_keys", f"{other}_masked")))
+        if name.lower() in _SYSTEM or any(beside):
+            raise FormatError(f"database {name}: that name is taken by what goes with another")
 
 
 def parse_routing(

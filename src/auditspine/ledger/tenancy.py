@@ -108,8 +108,16 @@ class Tenancy:
         self.position = position + 1
         return ""
 
-    def move(self, position: int, event: Mapping[str, Any]) -> str:
-        """Fold ``tenant.moved``; give why it changes nothing, else the empty text."""
+    def move(
+        self, position: int, event: Mapping[str, Any], logs: Mapping[str, tuple[str, int]]
+    ) -> str:
+        """Fold ``tenant.moved``; give why it changes nothing, else the empty text.
+
+        Args:
+            position: Of the entry.
+            event: The event.
+            logs: Topic and partition of each opened log, by origin.
+        """
         body = event["body"]
         tenant, prefix = body["tenant"], body["topic_prefix"]
         decision = self.decisions.get(tenant)
@@ -117,6 +125,12 @@ class Tenancy:
             return "the tenant is not being moved by this decision"
         if decision.topic_prefix != prefix:
             return "the decision is on another space"
+        for part in body["history"]:
+            if logs.get(part["origin"]) != (part["topic"], part["partition"]):
+                return "the history names a log that is not opened"
+            before, dot, stream = part["topic"].rpartition(".")
+            if before + dot == prefix or stream == "control":
+                return "the history names a log of the space itself, or the control log"
         del self.decisions[tenant]
         if prefix == self.shared:
             del self.tenants[tenant]

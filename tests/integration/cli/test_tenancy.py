@@ -205,7 +205,7 @@ def test_a_domains_events_belong_in_its_space_from_the_decision_on(world) -> Non
     prediction = event("prediction.made", prediction_id="kwh")
     [before] = world.publish("acme", prediction, apart=False, domain="energy")
     assert (before["verdict"], before["topic"]) == ("valid", "auditspine.inference")
-    why = ("--reason", "grid data stays with grid operators")
+    why = ("--reason", "grid data stays with grid operators", "--quiet", "0")
     assert world.run("tenants", "move", "--domain", "energy", *why)[0] == 0
     assert routes(world)["domain energy"]["counts_in"] == "grid"
     [stray] = world.publish("acme", prediction, apart=False, domain="energy")
@@ -357,6 +357,18 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     verified(world, "harbor")
     verified(world, "shared")
     assert world.move()["was_there"]
+
+    # And to a third space: each stay in its order, nothing that seems to have escaped.
+    elsewhere = ROUTING.replace('tenants = ["harbor"]', "tenants = []")
+    world.file.write_text(elsewhere.replace('tenants = ["bay"]', 'tenants = ["harbor"]'))
+    third = world.move()
+    assert third["space"] == "bay"
+    assert third["late"] >= 1  # what was published on shared topics while it was elsewhere
+    await_true(lambda: verdicts(world, "bay", "harbor") == expected, "judged in the third as well")
+    assert table(world, "bay", "access_grants") == table(world, "shared", "access_grants")
+    for space in ("shared", "harbor", "bay"):
+        verified(world, space)
+    world.file.write_text(ROUTING)
 
     # What is missing or changed in the history that was landed shows, without Kafka as well.
     parts = [part for part in moved["history"] if "inference" in part["topic"] and part["entries"]]

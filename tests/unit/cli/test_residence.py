@@ -1,6 +1,6 @@
 """A tenant's history is read in the order in which it was there, and only what is not held yet."""
 
-from auditspine.cli.residence import former_logs, history_of, logs_of, ranges_to_read
+from auditspine.cli.residence import counts_in, former_logs, history_of, logs_of, ranges_to_read
 from auditspine.ledger.control import ControlState, OpenedLog
 from auditspine.ledger.tenancy import LogRange, Move
 
@@ -47,7 +47,21 @@ def test_leaving_again_reads_only_what_is_new() -> None:
 
 def test_a_third_space_reads_each_stay_in_its_order() -> None:
     made = state(moved(B, (A, 0, 10)), moved(A, (B, 0, 7)))
-    assert read(made, C, a=15, b=7) == [(A, 0, 10), (B, 0, 7), (A, 10, 15)]
+    stays = [(A, 0, 10), (B, 0, 7), (B, 7, 7), (A, 10, 15)]
+    assert read(made, C, a=15, b=7) == stays
+
+
+def test_every_former_log_is_named_so_that_what_comes_later_shows() -> None:
+    assert read(state(), B, a=0) == [(A, 0, 0)]
+
+
+def test_a_tenant_counts_where_it_came_to_last_also_while_it_is_being_moved() -> None:
+    assert counts_in(state(), "harbor") == {A}
+    made = state(moved(B, (A, 0, 10)))
+    made.tenancy.tenants["harbor"] = None
+    made.tenancy.domains["energy"] = C
+    assert counts_in(made, "harbor") == {B}
+    assert counts_in(made, "bay") == {A, C}
 
 
 def test_what_was_done_in_a_domains_space_goes_out_with_the_tenant_and_stays_there() -> None:

@@ -79,6 +79,10 @@ def test_the_control_topics_are_the_deployments() -> None:
             '[spaces.x]\nisolation = "domain"\ndomains = ["a"]\ndatabase = "auditspine"',
             "database auditspine is in two spaces",
         ),
+        *(
+            (f'[spaces.x]\nisolation = "domain"\ndatabase = "{name}"', f"database {name}")
+            for name in ("auditspine_keys", "auditspine_masked_acme", "system", "default")
+        ),
         (
             '[spaces.x]\nisolation = "domain"\ndomains = ["a"]\ntopic_prefix = "auditspine."',
             "topic_prefix auditspine. is in two spaces",

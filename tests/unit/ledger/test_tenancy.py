@@ -49,21 +49,30 @@ def decided(state, prefix: str = OWN, **subject) -> None:
     state.apply(state.size, control_event("tenancy.decided", body, event_id=DECISION))
 
 
-def moved(state, prefix: str = OWN, decision: str = DECISION, tenant: str = "acme") -> None:
+HISTORY = LogRange("o/auditspine.access", "auditspine.access", 0, 0, 9, 3, bytes(32))
+
+
+def moved(state, prefix: str = OWN, decision: str = DECISION, history: LogRange = HISTORY) -> None:
     body = {
-        "tenant": tenant,
+        "tenant": "acme",
         "space": "acme",
         "topic_prefix": prefix,
         "decision_id": decision,
-        "history": [LogRange("o/x", "auditspine.access", 0, 0, 9, 3, bytes(32))._asdict()],
+        "history": [] if prefix == SHARED else [history._asdict()],
     }
     state.apply(state.size, control_event("tenant.moved", body))
+
+
+def of_log(topic: str) -> LogRange:
+    return HISTORY._replace(origin=f"o/{topic}", topic=topic)
 
 
 @pytest.fixture
 def state():
     made = control_state()
     opened(made)
+    opened(made, "auditspine.access")
+    opened(made, f"{OWN}access")
     return made
 
 
@@ -101,9 +110,8 @@ def test_from_the_decision_to_the_move_it_counts_nowhere_and_then_there_alone(st
     assert state.tenancy.decisions["acme"].event_id == DECISION
     moved(state)
     assert counts(state) == [OWN]
-    part = LogRange("o/x", "auditspine.access", 0, 0, 9, 3, bytes(32))
     assert state.tenancy.moves == [
-        Move(state.size - 1, "acme", "acme", OWN, (part,), state.size - 2)
+        Move(state.size - 1, "acme", "acme", OWN, (HISTORY,), state.size - 2)
     ]
     assert (state.tenancy.decisions, state.tenancy.position) == ({}, state.size)
 
@@ -139,6 +147,16 @@ def test_a_domains_events_belong_in_its_space_but_for_tenants_with_their_own(sta
         (moved, "not being moved"),
         (lambda s: (decided(s), moved(s, decision="another")), "not being moved"),
         (lambda s: (decided(s), moved(s, SHARED)), "on another space"),
+        (
+            lambda s: (decided(s), moved(s, history=HISTORY._replace(origin="o/x"))),
+            "a log that is not opened",
+        ),
+        (
+            lambda s: (decided(s), moved(s, history=HISTORY._replace(partition=1))),
+            "a log that is not opened",
+        ),
+        (lambda s: (decided(s), moved(s, history=of_log(f"{OWN}access"))), "of the space itself"),
+        (lambda s: (decided(s), moved(s, history=of_log("auditspine.control"))), "the control log"),
         (lambda s: (decided(s), moved(s), moved(s)), "not being moved"),
     ],
 )

@@ -14,6 +14,7 @@ from auditspine.ledger.segment import Judged, Place, SealingContext, encode_segm
 from auditspine.ledger.verdict import Verdict
 from auditspine.processors.ledger.config import SealingLimits
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while suspended
 _STALE_S = 2.0  # the loop looks every second, unless it was stopped
 
 
@@ -108,7 +109,7 @@ class Sealer:
     control: Control
     limits: SealingLimits
     now_ms: Callable[[], int]
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = lambda: time.clock_gettime(_CLOCK)
     asked_at: float = float("-inf")
 
     def seal(self, log: AssignedLog) -> bytes:

@@ -7,14 +7,17 @@ entry that is passed off as another tenant's leaves a hole in the sequence that 
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from auditspine.auditor.core.rows import EntryRow, RawRow
 from auditspine.ledger.verdict import Verdict
 
-Tenants = frozenset[str] | None
-"""Tenants whose content must be there; ``None`` when everybody's must."""
+Tenants = Mapping[str, int] | None
+"""Tenants whose content must be there, each up to before a position; ``None``: everybody's."""
+
+WHOLE = 1 << 64
+"""After every position."""
 
 _position = itemgetter(0)
 
@@ -24,14 +27,16 @@ def requires(tenants: Tenants, row: EntryRow) -> bool:
 
     What a key signed for a tenant that it may not speak for is likely another tenant's content.
     """
-    return tenants is None or (row[9] in tenants and row[5] != Verdict.WRONG_TENANT)
+    if tenants is None:
+        return True
+    return row[0] < tenants.get(row[9], 0) and row[5] != Verdict.WRONG_TENANT
 
 
 def partial_raws(
     rows: Sequence[EntryRow],
     evidence: Sequence[RawRow],
     quarantine: Sequence[RawRow],
-    tenants: frozenset[str],
+    tenants: Mapping[str, int],
 ) -> list[RawRow] | None:
     """Give the raw rows of a block when each that must be there is, where it belongs.
 

@@ -14,7 +14,7 @@ from auditspine.cli.settings import Settings, load_settings
 from auditspine.ledger.spaces import SHARED
 from auditspine.ledger.tenancy import Tenancy
 
-_BACK = "Change the routing file back and run auditspine tenants move again"
+_BACK = "Take it out of its space in the routing file, keep the space, and move it again"
 RoutingOption = Annotated[
     Path | None,
     typer.Option(
@@ -71,9 +71,13 @@ def move(
     ).in_space(SHARED)
     if (tenant is None) == (domain is None):
         raise CliError("name a tenant, or a domain with --domain")
-    wanted = Wanted(tenant or "", reason, reversal, quiet)
+    wanted = Wanted(tenant or domain or "", reason, reversal, quiet)
+
+    def say(text: str) -> None:
+        stderr.print(text, style="dim", markup=False)
+
     if domain is not None:
-        space = decide_domain(settings, domain, wanted)
+        space = decide_domain(settings, wanted, say)
         if as_json:
             print_json({"domain": domain, "space": space.name})
         else:
@@ -82,7 +86,7 @@ def move(
                 "those before stay where they are"
             )
         return
-    moved = move_tenant(settings, wanted, lambda text: stderr.print(text, style="dim"))
+    moved = move_tenant(settings, wanted, say)
     _show(moved, as_json=as_json)
 
 
@@ -171,6 +175,7 @@ def _show(moved: Moved, *, as_json: bool) -> None:
     )
     if moved.late:
         stdout.print(
-            f"[warn]![/] {moved.late} of them came where they do not count: see quarantined"
+            f"[warn]![/] {moved.late} of them came where they did not count; their content stays "
+            "in quarantine there"
         )
     stdout.print(f"prove it: auditspine --space {moved.space.name} verify")
