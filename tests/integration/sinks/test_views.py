@@ -183,7 +183,7 @@ def test_who_touched_artifact_sums_up_the_edges(world) -> None:
         "INSERT INTO access_edges SELECT '{o}', 'acme', 'model', 'credit', '2', "
         "unhex(repeat('ab', 32)), 'ml', 'scorer', 'svc', 'vpc', 'read', true, 0, "
         "toDateTime64('2026-01-0{d} 00:00:00', 3, 'UTC'), {n}, "
-        "toDateTime64('2026-02-0{d} 00:00:00', 3, 'UTC'), {n}, {n}"
+        "toDateTime64('2026-02-0{d} 00:00:00', 3, 'UTC'), {n}, '', {n}"
     )
     for origin, day, count in (("a", 1, 3), ("a", 1, 5), ("b", 2, 4)):
         world.client.command(edge.format(o=origin, d=day, n=count))
