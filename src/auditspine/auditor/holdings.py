@@ -7,7 +7,6 @@ the control log, that nothing of it is missing (docs/tenancy.md).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from auditspine.auditor.core.defects import Defect, Kind
 from auditspine.auditor.core.partial import WHOLE
@@ -16,7 +15,7 @@ from auditspine.auditor.evidence import EvidenceStore, StoredLog
 from auditspine.ledger.control import PLATFORM_TENANT, ControlState, OpenedLog
 from auditspine.ledger.judge import CONTROL
 from auditspine.ledger.note import Checkpoint
-from auditspine.ledger.tenancy import LogRange, Move
+from auditspine.ledger.tenancy import LogRange, Move, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +154,10 @@ class Holdings:
             log = there.get(part.origin)
             if log is None or log.size < part.size:
                 continue  # told as truncated
-            count, leaves = 0, sha256()
+            tally = Tally()
             for leaf in source.claimed_leaves(log, tenant, part.first, part.size):
-                count += 1
-                leaves.update(leaf)
-            if (count, leaves.digest()) != (part.entries, part.leaves):
+                tally.add(leaf)
+            if not tally.is_that_of(part):
                 yield Defect(
                     Kind.ALTERED_COLUMN,
                     part.origin,
@@ -168,7 +166,7 @@ class Holdings:
                     "entries",
                     column="tenant, leaf",
                     expected=f"{part.entries} {part.leaves.hex()}",
-                    got=f"{count} {leaves.hexdigest()}",
+                    got=f"{tally.entries} {tally.leaves.hex()}",
                     detail=f"the entries of tenant {tenant} are not those that it was moved with",
                     exact=False,
                 )

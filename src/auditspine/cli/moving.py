@@ -7,7 +7,6 @@ interrupted goes on where it was when the command is run again (docs/tenancy.md)
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 
 from auditspine.cli.connections import clickhouse_store, kafka_properties, trusted_log_keys
 from auditspine.cli.errors import CliError
@@ -32,7 +31,7 @@ from auditspine.embedded.lock import acquire, release
 from auditspine.ledger.batch import claimed_tenant
 from auditspine.ledger.control import ControlState, OpenedLog
 from auditspine.ledger.spaces import Space
-from auditspine.ledger.tenancy import Decision, LogRange
+from auditspine.ledger.tenancy import Decision, LogRange, Tally
 from auditspine.ledger.verdict import Verdict
 from auditspine.processors.projection.history import SealedHistory, read_range
 from auditspine.producers.delivery import Delivery
@@ -302,14 +301,13 @@ def _range(
     """Count and hash a tenant's entries; also count those that came too late."""
     empty = LogRange(log.origin, log.topic, log.partition, first, size, 0, b"")
     keys = trusted_log_keys(settings.trust_path)
-    entries, late, leaves = 0, 0, sha256()
+    tally, late = Tally(), 0
     read = read_range(kafka_properties(settings), empty, keys) if first < size else ()
     for entry in read:
         if claimed_tenant(entry.sig) == tenant:
-            entries += 1
+            tally.add(entry.leaf)
             late += entry.verdict is Verdict.WRONG_TENANT
-            leaves.update(entry.leaf)
-    return empty._replace(entries=entries, leaves=leaves.digest()), late
+    return empty._replace(entries=tally.entries, leaves=tally.leaves), late
 
 
 def _land(

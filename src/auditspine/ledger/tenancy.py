@@ -7,6 +7,7 @@ latter names is complete: nothing of the tenant can be sealed as valid after it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 
@@ -20,6 +21,28 @@ class LogRange(NamedTuple):
     size: int
     entries: int
     leaves: bytes
+
+
+class Tally:
+    """Number and hash of a tenant's entries, as a move names them; one at a time, in order."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self._leaves = sha256()
+
+    def add(self, leaf: bytes) -> None:
+        """Count an entry by its leaf hash, 32 bytes."""
+        self.entries += 1
+        self._leaves.update(leaf)
+
+    @property
+    def leaves(self) -> bytes:
+        """SHA-256 of the leaves so far."""
+        return self._leaves.digest()
+
+    def is_that_of(self, part: LogRange) -> bool:
+        """Tell whether it is what a move names."""
+        return (self.entries, self.leaves) == (part.entries, part.leaves)
 
 
 class Decision(NamedTuple):

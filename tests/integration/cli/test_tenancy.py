@@ -11,10 +11,16 @@ from tests.waiting import await_true
 from auditspine.auditor.core.defects import Defect, Kind
 from auditspine.auditor.options import Options
 from auditspine.auditor.report import Outcome, Report
+from auditspine.cli import log_waits
 from auditspine.cli.connections import clickhouse_client
+from auditspine.cli.errors import NotSealedError
+from auditspine.cli.log_waits import require_sealing
+from auditspine.cli.moving import control_state
 from auditspine.cli.operator import await_sealed, speaking, watch_control
+from auditspine.cli.residence import logs_of
 from auditspine.cli.settings import Settings, load_settings
 from auditspine.cli.verification import run_verification
+from auditspine.embedded.lock import acquire, release
 
 pytestmark = pytest.mark.timeout(600)  # seconds; the first test also starts the stack
 ROUTING = """
@@ -154,8 +160,8 @@ def table(world: World, space: str, name: str) -> list[dict]:
     return world.ask(f"SELECT * FROM {name} FINAL WHERE tenant = 'harbor' ORDER BY ALL", space)
 
 
-def verify(world: World, space: str, *, sealed: bool = True) -> Report:
-    options = Options(now_ms=time.time_ns() // 1_000_000, lag_ms=0)
+def verify(world: World, space: str, *, sealed: bool = True, signatures: bool = True) -> Report:
+    options = Options(now_ms=time.time_ns() // 1_000_000, lag_ms=0, signatures=signatures)
     return run_verification(settings_of(world, space), options, sealed=sealed, quiet=True)
 
 
@@ -262,16 +268,47 @@ def test_a_move_waits_for_a_space_for_silent_services_and_for_keys_of_its_own(wo
     assert routes(world)["bay"]["counts_in"] == "shared"
 
 
-def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
+def test_a_move_waits_for_ledger_workers_and_for_another_move(world, monkeypatch) -> None:
+    settings = settings_of(world)
+    logs = logs_of(control_state(settings), "auditspine.grid.")
+    require_sealing(settings, logs)
+    monkeypatch.setattr(log_waits, "_FRESH_S", 0.0)  # as if they had been silent for minutes
+    with pytest.raises(NotSealedError, match=r"auditspine\.grid\..*start the ledger worker"):
+        require_sealing(settings, logs)
+    lock = acquire(settings.data_dir / "tenants-move.lock")
+    try:
+        code, _, err = world.run("tenants", "move", "acme", "--reason", "test")
+    finally:
+        release(lock)
+    assert (code, "in use" in err) == (2, True)
+
+
+EXPECTED = ["allowed", "allowed", "lapsed_grant_used", "allowed"]
+"""Verdicts on harbor's accesses: a grant of before holds elsewhere, and is revoked there."""
+
+
+def test_a_tenant_moves_out_goes_on_comes_back_and_moves_to_a_third_space(world) -> None:
+    before = {name: table(world, "shared", name) for name in TABLES}
+    known = world.ask(FINDINGS)
+    moved = out_with_interruptions(world)
+    has_its_history_alone(world, before)
+    counts_there_alone(world)
+    goes_on(world, before, known)
+    comes_back(world)
+    goes_to_a_third_space(world)
+    [part] = [p for p in moved["history"] if "inference" in p["topic"] and p["entries"]]
+    tampering_with_history_shows(world, part["origin"])
+    what_a_stale_ledger_seals_shows(world, part)
+
+
+def out_with_interruptions(world: World) -> dict:
+    """After the decision it counts nowhere; after the move its history is not there yet."""
     assert world.run("tenants", "routes")[0] == 1
     assert routes(world)["harbor"] == {
         "subject": "harbor",
         "counts_in": "shared",
         "by_file": "harbor",
     }
-    before = {name: table(world, "shared", name) for name in TABLES}
-    known = world.ask(FINDINGS)
-    # Interrupted after the decision it counts nowhere; after the move its history is not there yet.
     decided(world)
     assert routes(world)["harbor"]["counts_in"] == "nowhere: being moved"
     interrupted = world.run(*MOVE, AUDITSPINE_CLICKHOUSE_URL="http://127.0.0.1:9")
@@ -280,22 +317,27 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     assert routes(world)["harbor"]["counts_in"] == "harbor"
     report = verify(world, "harbor")
     assert {defect.kind for defect in report.defects} == {Kind.TRUNCATED}
-
     moved = world.move()
     assert (moved["space"], moved["was_there"], moved["late"]) == ("harbor", True, 0)
     assert sum(part["entries"] for part in moved["history"]) >= len(HISTORY)
     assert routes(world)["harbor"]["counts_in"] == routes(world)["harbor"]["by_file"]
+    return moved
 
-    # Its history is in the database of its own, row for row, and nobody else's content.
+
+def has_its_history_alone(world: World, before: dict[str, list[dict]]) -> None:
+    """Row for row, and nobody else's content."""
     await_true(lambda: nodes(world, "harbor") == len(before["lineage_nodes"]), "its graph is there")
     await_true(lambda: verdicts(world, "harbor", "harbor") == ["allowed"], "its accesses are there")
     assert {name: table(world, "harbor", name) for name in TABLES} == before
     content = world.ask("SELECT DISTINCT toString(tenant) AS t FROM evidence ORDER BY t", "harbor")
     assert [row["t"] for row in content] == ["-", "harbor"]
-
     verified(world, "harbor")
+    unsigned = verify(world, "harbor", signatures=False)
+    assert (unsigned.defects, unsigned.outcome) == ((), Outcome.NOT_CHECKED)
+    assert any("of another space" in line for line in unsigned.not_checked)
 
-    # It counts there, and there only.
+
+def counts_there_alone(world: World) -> None:
     [late] = world.publish("harbor", event("prediction.made", prediction_id="late"), apart=False)
     assert (late["verdict"], late["topic"]) == ("wrong_tenant", "auditspine.inference")
     [other] = world.publish("acme", event("prediction.made", prediction_id="other"), apart=True)
@@ -313,9 +355,10 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     assert {each["verdict"] for each in there} == {"valid"}
     assert {each["topic"].rpartition(".")[0] for each in there} == {"auditspine.harbor"}
 
-    # Grants that were given before hold there; what was revoked there is revoked.
-    expected = ["allowed", "allowed", "lapsed_grant_used", "allowed"]
-    await_true(lambda: verdicts(world, "harbor", "harbor") == expected, "judged on its history")
+
+def goes_on(world: World, before: dict[str, list[dict]], known: list[dict]) -> None:
+    """Grants that were given before hold; what was revoked there is; nothing is cited unknown."""
+    await_true(lambda: verdicts(world, "harbor", "harbor") == EXPECTED, "judged on its history")
     grants = world.ask(
         "SELECT grant_id, uses, revoked_position IS NULL AS stands, origin, revoked_origin "
         "FROM access_grants FINAL ORDER BY grant_id",
@@ -327,44 +370,40 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     ]
     assert grants[0]["origin"] == before["access_edges"][0]["origin"]
     assert grants[0]["revoked_origin"] not in ("", grants[0]["origin"])
-    # What is cited there was registered before, so there is nothing to tell.
     assert world.ask(FINDINGS, "harbor") == known
-
-    for projection in ("lineage", "access"):
-        done = world.run("--space", "harbor", "rebuild", projection, "--check")
-        assert done[0] == 0, done
-
+    is_what_the_log_says(world, "harbor")
     verified(world, "harbor")
     verified(world, "shared")
 
-    # And back.
+
+def comes_back(world: World) -> None:
     world.file.write_text(ROUTING.replace('tenants = ["harbor"]', "tenants = []"))
     back = world.move()
     assert (back["space"], back["late"]) == ("shared", 0)
-    await_true(lambda: verdicts(world, "shared", "harbor") == expected, "judged there as well")
+    await_true(lambda: verdicts(world, "shared", "harbor") == EXPECTED, "judged there as well")
     assert table(world, "shared", "access_grants") == table(world, "harbor", "access_grants")
     [again] = world.publish("harbor", event("prediction.made", prediction_id="again"), apart=True)
     assert (again["verdict"], again["topic"]) == ("valid", "auditspine.inference")
-    for projection in ("lineage", "access"):
-        done = world.run("rebuild", projection, "--check")
-        assert done[0] == 0, done
+    is_what_the_log_says(world, "shared")
     assert world.move()["was_there"]
 
-    # And to a third space: each stay in its order, nothing that seems to have escaped.
+
+def goes_to_a_third_space(world: World) -> None:
+    """Each stay in its order, and nothing that seems to have escaped."""
     elsewhere = ROUTING.replace('tenants = ["harbor"]', "tenants = []")
     world.file.write_text(elsewhere.replace('tenants = ["bay"]', 'tenants = ["harbor"]'))
     third = world.move()
     assert third["space"] == "bay"
     assert third["late"] >= 1  # what was published on shared topics while it was elsewhere
-    await_true(lambda: verdicts(world, "bay", "harbor") == expected, "judged in the third as well")
+    await_true(lambda: verdicts(world, "bay", "harbor") == EXPECTED, "judged in the third as well")
     assert table(world, "bay", "access_grants") == table(world, "shared", "access_grants")
     for space in ("shared", "harbor", "bay"):
         verified(world, space)
     world.file.write_text(ROUTING)
 
-    # What is missing or changed in the history that was landed shows, without Kafka as well.
-    parts = [part for part in moved["history"] if "inference" in part["topic"] and part["entries"]]
-    [log] = {part["origin"] for part in parts}
+
+def tampering_with_history_shows(world: World, log: str) -> None:
+    """Without Kafka as well."""
     place = f"origin = '{log}' AND tenant = 'harbor'"
     defects = tampered(world, f"ALTER TABLE evidence DELETE WHERE {place}")
     assert [(d.kind, d.table) for d in defects] == [(Kind.MISSING, "evidence")]
@@ -380,8 +419,17 @@ def test_a_tenant_moves_out_goes_on_and_comes_back(world) -> None:
     defects = tampered(world, *(f"ALTER TABLE {t} DELETE WHERE origin = '{log}'" for t in tables))
     assert {d.kind for d in defects if d.origin == log} == {Kind.TRUNCATED}
 
-    # What a ledger without the decision would have sealed where the tenant was shows there.
-    escaped = f"origin = '{log}' AND tenant = 'harbor' AND position >= {parts[0]['size']}"
+
+def what_a_stale_ledger_seals_shows(world: World, part: dict) -> None:
+    """An entry that counts where the tenant was, on a control log without the decision."""
+    log = part["origin"]
+    escaped = f"origin = '{log}' AND tenant = 'harbor' AND position >= {part['size']}"
     update = f"ALTER TABLE entries UPDATE control_size = 1 WHERE {escaped} AND verdict = 'valid'"
     defects = tampered(world, update, space="shared")
     assert Kind.ESCAPED in {d.kind for d in defects if d.origin == log}
+
+
+def is_what_the_log_says(world: World, space: str) -> None:
+    for projection in ("lineage", "access"):
+        done = world.run("--space", space, "rebuild", projection, "--check")
+        assert done[0] == 0, done

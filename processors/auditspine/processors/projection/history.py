@@ -5,8 +5,7 @@ the tenant's entries in them: whoever reads them knows that nothing is missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -16,7 +15,7 @@ from auditspine.ledger.errors import LedgerError
 from auditspine.ledger.genesis import initial_control_state
 from auditspine.ledger.reader import SegmentReader
 from auditspine.ledger.segment import Entry
-from auditspine.ledger.tenancy import LogRange, Move
+from auditspine.ledger.tenancy import LogRange, Move, Tally
 from auditspine.ledger.topics import MAX_MESSAGE_BYTES
 from auditspine.processors.ledger.control_follower import ControlFollower
 from auditspine.processors.projection.errors import HistoryError
@@ -43,18 +42,6 @@ class History(Protocol):
             HistoryError: They cannot be read, or are not those that the move names.
         """
         ...
-
-
-class Claimed(NamedTuple):
-    """What a tenant claims in a range of a log.
-
-    Attributes:
-        entries: How many entries.
-        leaves: SHA-256 of their leaf hashes, in order.
-    """
-
-    entries: int
-    leaves: bytes
 
 
 class SealedHistory:
@@ -100,16 +87,15 @@ class SealedHistory:
 
     def entries(self, part: LogRange, tenant: str) -> Iterator[Entry]:
         """Give a tenant's entries; see :class:`History`."""
-        count, leaves = 0, sha256()
+        tally = Tally()
         for entry in read_range(self._kafka, part, self._keys):
             if claimed_tenant(entry.sig) == tenant:
-                count += 1
-                leaves.update(entry.leaf)
+                tally.add(entry.leaf)
                 yield entry
-        if (count, leaves.digest()) != (part.entries, part.leaves):
+        if not tally.is_that_of(part):
             raise HistoryError(
                 f"log {part.origin} from {part.first} to {part.size}: expected {part.entries} "
-                f"entries of tenant {tenant}, got {count}, or others than the move names"
+                f"entries of tenant {tenant}, got {tally.entries}, or others than the move names"
             )
 
     def close(self) -> None:
