@@ -17,6 +17,8 @@ from control_world import (
     control_state,
     encode,
     prediction,
+    root_registered,
+    tenant_registered,
 )
 
 SHARED, OWN = "auditspine.", "auditspine.acme."
@@ -163,3 +165,13 @@ def test_a_domains_events_belong_in_its_space_but_for_tenants_with_their_own(sta
 def test_what_makes_no_sense_changes_nothing_and_is_a_finding(state, change, why) -> None:
     change(state)
     assert why in state.findings[-1].text
+
+
+def test_what_one_deployment_says_counts_in_no_other() -> None:
+    """Development and production: each its own control log, on topics or clusters of its own."""
+    production = control_state([root_registered(), tenant_registered()])
+    value, sig = Signer(topic="dev.inference").sign(encode(prediction()))[0]  # valid there
+    captured = Judge("inference", "auditspine.inference", 0)
+    message = Message(5, NOW_MS, value, sig)
+    assert captured.rule(captured.admit(message), production).verdict is Verdict.BAD_SIGNATURE
+    assert verdict(production, SHARED)[0] is Verdict.UNKNOWN_KEY
