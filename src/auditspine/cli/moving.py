@@ -102,8 +102,9 @@ def control_state(settings: Settings) -> ControlState:
     Raises:
         CliError: Its log key is not trusted or it does not hold together.
     """
+    kafka = kafka_properties(settings)
     keys = trusted_log_keys(settings.trust_path)
-    history = SealedHistory(kafka_properties(settings), settings.topics.sealed("control"), keys)
+    history = SealedHistory(kafka, settings.topics.sealed("control"), keys)
     try:
         return history.state()
     finally:
@@ -120,6 +121,7 @@ def move_tenant(settings: Settings, wanted: Wanted, say: Say) -> Moved:
         HistoryError: The sealed topics are not what the move names.
         SinkError: ClickHouse is away or refuses.
     """
+    control_state(settings)  # before a lock is made where there is nothing to move
     with _alone(settings):
         return _move(settings, wanted, say)
 

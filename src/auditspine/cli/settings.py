@@ -192,10 +192,11 @@ def load_settings(**given: Any) -> Settings:
     """Read the settings; what is given and not ``None`` goes before the environment.
 
     Raises:
-        CliError: A setting is wrong; the message names its variable.
+        CliError: A setting is wrong; the message names its variable. Or no such space.
+        FormatError: The routing file cannot be read, or says what cannot be.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as exc:
         problems = [
             f"AUDITSPINE_{'_'.join(map(str, error['loc'])).upper()}: {error['msg']}"
@@ -204,3 +205,5 @@ def load_settings(**given: Any) -> Settings:
         raise CliError("; ".join(problems)) from None
     except SettingsError as exc:
         raise CliError(f"{exc}: a setting that holds JSON cannot be read") from None
+    _ = settings.own_space  # before anything is begun
+    return settings

@@ -2,6 +2,7 @@ import pytest
 
 from auditspine.cli.errors import CliError
 from auditspine.cli.settings import load_settings
+from auditspine.ledger.errors import FormatError
 
 
 def test_an_option_goes_before_the_environment(monkeypatch) -> None:
@@ -45,4 +46,7 @@ def test_a_space_has_its_own_topics_and_database(monkeypatch, tmp_path) -> None:
     assert shared.topics_for("acme", "d") == own.topics
     assert shared.topics_for("acme", "e") == shared.topics
     with pytest.raises(CliError, match="no space y"):
-        _ = load_settings(space="y").topics
+        load_settings(space="y")
+    file.write_text("[spaces")
+    with pytest.raises(FormatError, match=r"tenancy\.toml: not TOML"):
+        load_settings()
