@@ -46,6 +46,23 @@ Comparison = Literal["at_least", "at_most"]
 ReviewDecision = Literal["keep", "revoke"]
 """What a reviewer decides of a grant."""
 
+AlertTier = Literal["informational", "caution", "review", "stop_the_line"]
+"""What an alert asks for, least first."""
+
+AlertCause = Literal[
+    "signal",
+    "effect",
+    "persistence",
+    "unacknowledged",
+    "person",
+    "served",
+    "silent",
+]
+"""Why an alert is raised, or raised again."""
+
+ResolutionCause = Literal["quiet", "dispositioned"]
+"""Why an alert is over."""
+
 ApprovalDecision = Literal["approved", "approved_with_conditions", "rejected", "withdrawn"]
 """What an approver decides."""
 
@@ -64,6 +81,18 @@ DeploymentAction = Literal["deployed", "scaled", "paused", "resumed", "rolled_ba
 ReviewStatus = Literal["unreviewed", "in_review", "accepted", "rejected"]
 """How far a review got."""
 
+Disposition = Literal[
+    "data_quality",
+    "pipeline_break",
+    "population_shift",
+    "label_delay",
+    "degradation",
+    "policy_drift",
+    "expected_change",
+    "false_alarm",
+]
+"""What an alert turned out to be about."""
+
 KeyPurpose = Literal["producer", "operator", "log"]
 """What a key is for."""
 
@@ -73,8 +102,14 @@ LabelMethod = Literal["observed", "person", "program"]
 ApprovalStatus = Literal["draft", "submitted", "approved", "withdrawn"]
 """How far an artifact's approval got."""
 
+NotificationStatus = Literal["delivered", "failed", "suppressed", "expired"]
+"""What became of a notification."""
+
 RunStatus = Literal["succeeded", "failed", "cancelled"]
 """How a run ends."""
+
+ServingState = Literal["live", "fallback", "blocked"]
+"""Whether a model may answer: it may; a fallback must answer instead; nothing may."""
 
 Isolation = Literal["shared", "domain", "dedicated"]
 """What a tenant shares with others, most first."""
@@ -241,6 +276,32 @@ class ArtifactRef(Record, frozen=True):
     digest: Digest
 
 
+class CategoryShare(Record, frozen=True):
+    """How often a category came.
+
+    Attributes:
+        category: The category.
+        share: Share of the rows with a value, 0 to 1.
+    """
+
+    category: Text
+    share: Ratio
+
+
+class CategoricalProfile(Record, frozen=True):
+    """How a category was distributed in training.
+
+    Attributes:
+        name: Name of the feature; decision for what is decided.
+        shares: The categories that came, with their shares.
+        missing: Share of rows without a value, 0 to 1.
+    """
+
+    name: Name
+    shares: tuple[CategoryShare, ...]
+    missing: Ratio = 0.0
+
+
 class Code(Record, frozen=True):
     """The exact source code that ran.
 
@@ -287,6 +348,21 @@ class ColumnRef(Record, frozen=True):
 
     artifact: ArtifactRef
     column: Name
+
+
+class DistributionSummary(Record, frozen=True):
+    """What was measured of a value over some rows.
+
+    Attributes:
+        rows: Rows with a value.
+        mean: Their mean, or the share of the rows where the monitor counts; null when there is
+            none.
+        sd: Standard deviation; null when there is none.
+    """
+
+    rows: Count
+    mean: Double | None = None
+    sd: Double | None = None
 
 
 class FeatureValue(Record, frozen=True):
@@ -399,6 +475,22 @@ class Metric(Record, frozen=True):
     slice: Slice | None = None
 
 
+class NumericProfile(Record, frozen=True):
+    """How a number was distributed in training: quantiles, never rows.
+
+    Attributes:
+        name: Name of the feature; score for what the model answers.
+        probabilities: Where the quantiles lie, rising, each from 0 to 1.
+        quantiles: The quantiles there, not falling, in the feature's unit.
+        missing: Share of rows without a value, 0 to 1.
+    """
+
+    name: Name
+    probabilities: tuple[Ratio, ...]
+    quantiles: tuple[Double, ...]
+    missing: Ratio = 0.0
+
+
 class Param(Record, frozen=True):
     """One setting of a run.
 
@@ -411,6 +503,20 @@ class Param(Record, frozen=True):
     name: Name
     value: Text
     unit: Text = ""
+
+
+class SealedRange(Record, frozen=True):
+    """Consecutive entries of one log.
+
+    Attributes:
+        origin: The log's identity: region/cluster/topic-id/partition.
+        first: Position of the first.
+        last: Position of the last.
+    """
+
+    origin: Name
+    first: Count
+    last: Count
 
 
 class StreamPosition(Record, frozen=True):
@@ -445,6 +551,29 @@ class ThresholdCheck(Record, frozen=True):
     limit: Double
     value: Double
     passed: Boolean
+
+
+class TrainingProfile(Record, frozen=True):
+    """What a model's inputs and answers looked like in training: what drift is measured against.
+    Never raw data.
+
+    Attributes:
+        model: The model; one of the run's outputs.
+        rows: Rows that the profile was taken from.
+        numeric: Features that are numbers.
+        categorical: Features that are categories.
+        score: The model's answers on rows that it was not fitted to; null when not taken.
+        decision: What it would have decided on them; null when not taken.
+        error_rate: Share of them that it decided wrongly; null when not taken.
+    """
+
+    model: ArtifactRef
+    rows: Count
+    numeric: tuple[NumericProfile, ...] = ()
+    categorical: tuple[CategoricalProfile, ...] = ()
+    score: NumericProfile | None = None
+    decision: CategoricalProfile | None = None
+    error_rate: Ratio | None = None
 
 
 class AccessReviewDecidedBody(Body, frozen=True):
@@ -497,6 +626,165 @@ class AccessReviewOpened(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.AccessReviewOpened"
 
     body: AccessReviewOpenedBody
+
+
+class AlertAcknowledgedBody(Body, frozen=True):
+    """What alert.acknowledged says.
+
+    Attributes:
+        alert_id: The alert.
+        comment: What they are going to do.
+    """
+
+    alert_id: Token
+    comment: Statement
+
+
+class AlertAcknowledged(Event, frozen=True):
+    """A person took an alert upon themselves: it does not escalate any more."""
+
+    event_type: ClassVar[str] = "alert.acknowledged"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.AlertAcknowledged"
+
+    body: AlertAcknowledgedBody
+
+
+class AlertEscalatedBody(Body, frozen=True):
+    """What alert.escalated says.
+
+    Attributes:
+        alert_id: The alert.
+        to_tier: What it must ask for.
+        reason: Why.
+    """
+
+    alert_id: Token
+    to_tier: AlertTier
+    reason: Statement
+
+
+class AlertEscalated(Event, frozen=True):
+    """A person escalated an alert; that it asks for more follows as alert.raised."""
+
+    event_type: ClassVar[str] = "alert.escalated"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.AlertEscalated"
+
+    body: AlertEscalatedBody
+
+
+class AlertRaisedBody(Body, frozen=True):
+    """What alert.raised says.
+
+    Attributes:
+        alert_id: Identifier of the alert.
+        fingerprint: Same for all that has the same cause: repeats do not raise another.
+        tier: What it asks for.
+        previous_tier: What it asked for before; null when it is new.
+        cause: Why it is raised: signals; a larger effect or more of them; nobody acknowledged it; a
+            person escalated it; something serves that may not; nothing serves any more.
+        level: How often it was raised again since it was new.
+        kind: What moved, as in drift.signalled; several when many features moved at once.
+        deployment: The deployment.
+        model: The model that it serves.
+        risk_class: Risk class of the decisions that it makes, by the policy.
+        owner: Who is told.
+        features: Features that moved; empty when it is of none.
+        effect_size: The largest effect among the signals; see drift.signalled.
+        signals: The event_ids of the signals.
+        evidence: The sealed entries that the signals rest on.
+        since: When what moved began to move, UTC.
+        actions: What the policy does about it: notify, investigate, freeze_releases, fallback,
+            block, quarantine.
+        policy: SHA-256 of the drift policy.
+        title: One sentence for people.
+    """
+
+    alert_id: Token
+    fingerprint: Token
+    tier: AlertTier
+    previous_tier: AlertTier | None = None
+    cause: AlertCause
+    level: IntCount = 0
+    kind: Token
+    deployment: ArtifactRef
+    model: ArtifactRef
+    risk_class: Token
+    owner: Name
+    features: tuple[Name, ...] = ()
+    effect_size: Double
+    signals: tuple[EventId, ...]
+    evidence: tuple[SealedRange, ...] = ()
+    since: Timestamp
+    actions: tuple[Token, ...] = ()
+    policy: Digest
+    title: Statement
+
+
+class AlertRaised(Event, frozen=True):
+    """Signals of drift became an alert that somebody must look at, or at least may; or an alert
+    asks for more, or asks again."""
+
+    event_type: ClassVar[str] = "alert.raised"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.AlertRaised"
+
+    body: AlertRaisedBody
+
+
+class AlertResolvedBody(Body, frozen=True):
+    """What alert.resolved says.
+
+    Attributes:
+        alert_id: The alert.
+        cause: Why: nothing signalled it any more, or its investigation ended.
+        reason: One sentence for people.
+    """
+
+    alert_id: Token
+    cause: ResolutionCause
+    reason: Statement
+
+
+class AlertResolved(Event, frozen=True):
+    """An alert is over."""
+
+    event_type: ClassVar[str] = "alert.resolved"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.AlertResolved"
+
+    body: AlertResolvedBody
+
+
+class AlertSilencedBody(Body, frozen=True):
+    """What alert.silenced says.
+
+    Attributes:
+        silence_id: Identifier of the silence.
+        alert_id: The alert whose fingerprint is silenced; null for a whole deployment.
+        deployment: Name of the deployment that is silenced; null for one alert.
+        starts_at: From when, UTC.
+        ends_at: Until when, UTC.
+        reason: Why, e.g. a maintenance window.
+    """
+
+    silence_id: Token
+    alert_id: Token | None = None
+    deployment: Name | None = None
+    starts_at: Timestamp
+    ends_at: Timestamp
+    reason: Statement
+
+
+class AlertSilenced(Event, frozen=True):
+    """A person silenced alerts for a time: they are recorded, and nobody is told."""
+
+    event_type: ClassVar[str] = "alert.silenced"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.AlertSilenced"
+
+    body: AlertSilencedBody
 
 
 class ApprovalDecidedBody(Body, frozen=True):
@@ -735,6 +1023,67 @@ class DeploymentChanged(Event, frozen=True):
     body: DeploymentChangedBody
 
 
+class DriftSignalledBody(Body, frozen=True):
+    """What drift.signalled says.
+
+    Attributes:
+        deployment: The deployment.
+        model: The model that it serves.
+        kind: What moved: location, scale, constant, category, new_category, missing, schema, score,
+            decision, error, rule, served, profile, traffic or outcome.
+        monitor: The monitor, e.g. debt_to_income.location.
+        feature: The feature; empty when it is of no single one.
+        statistic: The monitor's statistic.
+        threshold: At what it signals: the rows that pass on average before it does so without a
+            change.
+        effect_size: How far it moved, signed: training standard deviations of a number, difference
+            of shares of a rate.
+        rows: Rows of the window.
+        started_at: When the window began by the broker's clock, UTC.
+        ended_at: When it ended, UTC.
+        reference: What was expected.
+        current: What the window holds.
+        evidence: The sealed entries that it rests on.
+        false_alarms_per_week: How often this monitor signals without a change, on average, at the
+            traffic that there is.
+        monitors: Monitors of the model that share the budget of false alarms.
+        profile_event_id: The event_id of the run.completed that the profile is from; null when
+            there is none.
+        policy: SHA-256 of the drift policy.
+        detail: One sentence for people.
+    """
+
+    deployment: ArtifactRef
+    model: ArtifactRef
+    kind: Token
+    monitor: Name
+    feature: Text = ""
+    statistic: NonNegative
+    threshold: NonNegative
+    effect_size: Double
+    rows: Count
+    started_at: Timestamp
+    ended_at: Timestamp
+    reference: DistributionSummary
+    current: DistributionSummary
+    evidence: SealedRange
+    false_alarms_per_week: NonNegative
+    monitors: IntCount
+    profile_event_id: EventId | None = None
+    policy: Digest
+    detail: Statement
+
+
+class DriftSignalled(Event, frozen=True):
+    """A monitor of a served model found that something is not as it was."""
+
+    event_type: ClassVar[str] = "drift.signalled"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.DriftSignalled"
+
+    body: DriftSignalledBody
+
+
 class ExplanationAttachedBody(Body, frozen=True):
     """What explanation.attached says.
 
@@ -825,6 +1174,64 @@ class FeatureDeprecated(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.FeatureDeprecated"
 
     body: FeatureDeprecatedBody
+
+
+class InvestigationDispositionedBody(Body, frozen=True):
+    """What investigation.dispositioned says.
+
+    Attributes:
+        investigation_id: The investigation.
+        alert_id: Its alert.
+        disposition: What it was about.
+        resume: Whether the deployment serves as before from now on.
+        rationale: Why, and what was done.
+    """
+
+    investigation_id: Token
+    alert_id: Token
+    disposition: Disposition
+    resume: Boolean = False
+    rationale: Statement
+
+
+class InvestigationDispositioned(Event, frozen=True):
+    """A person said what an alert was about, and what was done."""
+
+    event_type: ClassVar[str] = "investigation.dispositioned"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.InvestigationDispositioned"
+
+    body: InvestigationDispositionedBody
+
+
+class InvestigationOpenedBody(Body, frozen=True):
+    """What investigation.opened says.
+
+    Attributes:
+        investigation_id: Identifier of the investigation.
+        alert_id: The alert.
+        model: The model.
+        owner: Who investigates.
+        promotion_blocked: Whether the model may not be promoted meanwhile.
+        question: What is to be found out.
+    """
+
+    investigation_id: Token
+    alert_id: Token
+    model: ArtifactRef
+    owner: Name
+    promotion_blocked: Boolean
+    question: Statement
+
+
+class InvestigationOpened(Event, frozen=True):
+    """An alert is to be investigated; until that ends, the model is not promoted."""
+
+    event_type: ClassVar[str] = "investigation.opened"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.InvestigationOpened"
+
+    body: InvestigationOpenedBody
 
 
 class KeyRegisteredBody(Body, frozen=True):
@@ -1037,6 +1444,40 @@ class ModelRegistered(Event, frozen=True):
     body: ModelRegisteredBody
 
 
+class NotificationDeliveredBody(Body, frozen=True):
+    """What notification.delivered says.
+
+    Attributes:
+        notification_id: Same for every attempt to tell a receiver of one event: receivers can tell
+            repeats by it.
+        alert_id: The alert.
+        event_id: The event_id of what was told.
+        receiver: Name of the receiver in the notification settings; its address and secrets are
+            there.
+        status: What became of it.
+        attempts: How often it was tried.
+        detail: Why it could not be delivered; empty when it was.
+    """
+
+    notification_id: Token
+    alert_id: Token
+    event_id: EventId
+    receiver: Name
+    status: NotificationStatus
+    attempts: IntCount
+    detail: Text = ""
+
+
+class NotificationDelivered(Event, frozen=True):
+    """Somebody was told of an alert, or could not be."""
+
+    event_type: ClassVar[str] = "notification.delivered"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.NotificationDelivered"
+
+    body: NotificationDeliveredBody
+
+
 class OutcomeObservedBody(Body, frozen=True):
     """What outcome.observed says.
 
@@ -1191,6 +1632,7 @@ class RunCompletedBody(Body, frozen=True):
         outputs: Everything that it wrote.
         duration_seconds: How long it ran, seconds.
         failure: Why it did not succeed; null when it did.
+        profile: What its model's inputs and answers looked like in training; null when not taken.
     """
 
     run_id: Token
@@ -1199,6 +1641,7 @@ class RunCompletedBody(Body, frozen=True):
     outputs: tuple[ArtifactRef, ...] = ()
     duration_seconds: NonNegative
     failure: Text | None = None
+    profile: TrainingProfile | None = None
 
 
 class RunCompleted(Event, frozen=True):
@@ -1324,6 +1767,76 @@ class ServingConfigurationChanged(Event, frozen=True):
     body: ServingConfigurationChangedBody
 
 
+class ServingObservedBody(Body, frozen=True):
+    """What serving.observed says.
+
+    Attributes:
+        deployment: The deployment.
+        model: The model that answered.
+        predictions: Predictions that were seen.
+        started_at: When the first of them was taken by the broker, UTC.
+        ended_at: When the last was, UTC.
+        features: Features that the model was given.
+        unknown_features: Those of them that the training profile does not know.
+        sensitivity: The highest sensitivity of the predictions.
+        profiled: Whether a training profile of the model is known.
+        evidence: The sealed entries.
+    """
+
+    deployment: ArtifactRef
+    model: ArtifactRef
+    predictions: Count
+    started_at: Timestamp
+    ended_at: Timestamp
+    features: tuple[Name, ...]
+    unknown_features: tuple[Name, ...] = ()
+    sensitivity: Sensitivity
+    profiled: Boolean
+    evidence: SealedRange
+
+
+class ServingObserved(Event, frozen=True):
+    """What a deployment was seen to serve with for some minutes."""
+
+    event_type: ClassVar[str] = "serving.observed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ServingObserved"
+
+    body: ServingObservedBody
+
+
+class ServingStateChangedBody(Body, frozen=True):
+    """What serving_state.changed says.
+
+    Attributes:
+        deployment: The deployment.
+        model: The model; this digest only.
+        state: Whether it may serve.
+        releases_frozen: Whether the deployment must not be changed but to stop it.
+        quarantined: Whether this model may not be deployed anywhere.
+        alert_id: The alert that it rests on; null when there is none.
+        reason: One sentence for people.
+    """
+
+    deployment: ArtifactRef
+    model: ArtifactRef
+    state: ServingState
+    releases_frozen: Boolean
+    quarantined: Boolean
+    alert_id: Token | None = None
+    reason: Statement
+
+
+class ServingStateChanged(Event, frozen=True):
+    """Whether a model may serve at a deployment changed."""
+
+    event_type: ClassVar[str] = "serving_state.changed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ServingStateChanged"
+
+    body: ServingStateChangedBody
+
+
 class TenancyDecidedBody(Body, frozen=True):
     """What tenancy.decided says.
 
@@ -1447,6 +1960,11 @@ class ValidationReported(Event, frozen=True):
 EVENTS: tuple[type[Event], ...] = (
     AccessReviewDecided,
     AccessReviewOpened,
+    AlertAcknowledged,
+    AlertEscalated,
+    AlertRaised,
+    AlertResolved,
+    AlertSilenced,
     ApprovalDecided,
     ArtifactAccessed,
     ArtifactRetired,
@@ -1455,9 +1973,12 @@ EVENTS: tuple[type[Event], ...] = (
     DatasetRegistered,
     DatasetSnapshotted,
     DeploymentChanged,
+    DriftSignalled,
     ExplanationAttached,
     FeatureDefined,
     FeatureDeprecated,
+    InvestigationDispositioned,
+    InvestigationOpened,
     KeyRegistered,
     KeyRevoked,
     LabellerApproved,
@@ -1465,6 +1986,7 @@ EVENTS: tuple[type[Event], ...] = (
     LineageTagSet,
     LogOpened,
     ModelRegistered,
+    NotificationDelivered,
     OutcomeObserved,
     PredictionMade,
     ProducerHeartbeat,
@@ -1474,7 +1996,9 @@ EVENTS: tuple[type[Event], ...] = (
     RunStarted,
     SchemaRegistered,
     SecretRead,
+    ServingObserved,
     ServingConfigurationChanged,
+    ServingStateChanged,
     TenancyDecided,
     TenantMoved,
     TenantRegistered,

@@ -28,16 +28,22 @@ _SEVERITY = symbols(models.Severity)
 _SENSITIVITY = symbols(models.Sensitivity)
 _COMPARISON = symbols(models.Comparison)
 _REVIEW_DECISION = symbols(models.ReviewDecision)
+_ALERT_TIER = symbols(models.AlertTier)
+_ALERT_CAUSE = symbols(models.AlertCause)
+_RESOLUTION_CAUSE = symbols(models.ResolutionCause)
 _APPROVAL_DECISION = symbols(models.ApprovalDecision)
 _OPERATION = symbols(models.Operation)
 _RETIRED_CONTENT = symbols(models.RetiredContent)
 _SPLIT = symbols(models.Split)
 _DEPLOYMENT_ACTION = symbols(models.DeploymentAction)
 _REVIEW_STATUS = symbols(models.ReviewStatus)
+_DISPOSITION = symbols(models.Disposition)
 _KEY_PURPOSE = symbols(models.KeyPurpose)
 _LABEL_METHOD = symbols(models.LabelMethod)
 _APPROVAL_STATUS = symbols(models.ApprovalStatus)
+_NOTIFICATION_STATUS = symbols(models.NotificationStatus)
 _RUN_STATUS = symbols(models.RunStatus)
+_SERVING_STATE = symbols(models.ServingState)
 _ISOLATION = symbols(models.Isolation)
 
 
@@ -142,6 +148,25 @@ def _artifact_ref(value: models.ArtifactRef) -> bytes:
     )
 
 
+def _category_share(value: models.CategoryShare) -> bytes:
+    return b"".join(
+        (
+            text(value.category),
+            double(value.share),
+        )
+    )
+
+
+def _categorical_profile(value: models.CategoricalProfile) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            array(value.shares, _category_share),
+            double(value.missing),
+        )
+    )
+
+
 def _code(value: models.Code) -> bytes:
     return b"".join(
         (
@@ -171,6 +196,16 @@ def _column_ref(value: models.ColumnRef) -> bytes:
         (
             shared(value.artifact, _artifact_ref),
             text(value.column),
+        )
+    )
+
+
+def _distribution_summary(value: models.DistributionSummary) -> bytes:
+    return b"".join(
+        (
+            long(value.rows),
+            NULL if value.mean is None else SOME + double(value.mean),
+            NULL if value.sd is None else SOME + double(value.sd),
         )
     )
 
@@ -251,12 +286,33 @@ def _metric(value: models.Metric) -> bytes:
     )
 
 
+def _numeric_profile(value: models.NumericProfile) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            array(value.probabilities, double),
+            array(value.quantiles, double),
+            double(value.missing),
+        )
+    )
+
+
 def _param(value: models.Param) -> bytes:
     return b"".join(
         (
             text(value.name),
             text(value.value),
             text(value.unit),
+        )
+    )
+
+
+def _sealed_range(value: models.SealedRange) -> bytes:
+    return b"".join(
+        (
+            text(value.origin),
+            long(value.first),
+            long(value.last),
         )
     )
 
@@ -280,6 +336,20 @@ def _threshold_check(value: models.ThresholdCheck) -> bytes:
             double(value.limit),
             double(value.value),
             boolean(value.passed),
+        )
+    )
+
+
+def _training_profile(value: models.TrainingProfile) -> bytes:
+    return b"".join(
+        (
+            shared(value.model, _artifact_ref),
+            long(value.rows),
+            array(value.numeric, _numeric_profile),
+            array(value.categorical, _categorical_profile),
+            NULL if value.score is None else SOME + _numeric_profile(value.score),
+            NULL if value.decision is None else SOME + _categorical_profile(value.decision),
+            NULL if value.error_rate is None else SOME + double(value.error_rate),
         )
     )
 
@@ -320,6 +390,119 @@ def _access_review_opened(value: models.AccessReviewOpened) -> bytes:
         (
             _envelope(value.envelope),
             _access_review_opened_body(value.body),
+        )
+    )
+
+
+def _alert_acknowledged_body(value: models.AlertAcknowledgedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.alert_id),
+            text(value.comment),
+        )
+    )
+
+
+def _alert_acknowledged(value: models.AlertAcknowledged) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _alert_acknowledged_body(value.body),
+        )
+    )
+
+
+def _alert_escalated_body(value: models.AlertEscalatedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.alert_id),
+            _ALERT_TIER[value.to_tier],
+            text(value.reason),
+        )
+    )
+
+
+def _alert_escalated(value: models.AlertEscalated) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _alert_escalated_body(value.body),
+        )
+    )
+
+
+def _alert_raised_body(value: models.AlertRaisedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.alert_id),
+            text(value.fingerprint),
+            _ALERT_TIER[value.tier],
+            NULL if value.previous_tier is None else SOME + _ALERT_TIER[value.previous_tier],
+            _ALERT_CAUSE[value.cause],
+            long(value.level),
+            text(value.kind),
+            shared(value.deployment, _artifact_ref),
+            shared(value.model, _artifact_ref),
+            text(value.risk_class),
+            text(value.owner),
+            array(value.features, text),
+            double(value.effect_size),
+            array(value.signals, text),
+            array(value.evidence, _sealed_range),
+            micros(value.since),
+            array(value.actions, text),
+            fixed32(value.policy),
+            text(value.title),
+        )
+    )
+
+
+def _alert_raised(value: models.AlertRaised) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _alert_raised_body(value.body),
+        )
+    )
+
+
+def _alert_resolved_body(value: models.AlertResolvedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.alert_id),
+            _RESOLUTION_CAUSE[value.cause],
+            text(value.reason),
+        )
+    )
+
+
+def _alert_resolved(value: models.AlertResolved) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _alert_resolved_body(value.body),
+        )
+    )
+
+
+def _alert_silenced_body(value: models.AlertSilencedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.silence_id),
+            NULL if value.alert_id is None else SOME + text(value.alert_id),
+            NULL if value.deployment is None else SOME + text(value.deployment),
+            micros(value.starts_at),
+            micros(value.ends_at),
+            text(value.reason),
+        )
+    )
+
+
+def _alert_silenced(value: models.AlertSilenced) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _alert_silenced_body(value.body),
         )
     )
 
@@ -498,6 +681,41 @@ def _deployment_changed(value: models.DeploymentChanged) -> bytes:
     )
 
 
+def _drift_signalled_body(value: models.DriftSignalledBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.deployment, _artifact_ref),
+            shared(value.model, _artifact_ref),
+            text(value.kind),
+            text(value.monitor),
+            text(value.feature),
+            double(value.statistic),
+            double(value.threshold),
+            double(value.effect_size),
+            long(value.rows),
+            micros(value.started_at),
+            micros(value.ended_at),
+            _distribution_summary(value.reference),
+            _distribution_summary(value.current),
+            _sealed_range(value.evidence),
+            double(value.false_alarms_per_week),
+            long(value.monitors),
+            NULL if value.profile_event_id is None else SOME + text(value.profile_event_id),
+            fixed32(value.policy),
+            text(value.detail),
+        )
+    )
+
+
+def _drift_signalled(value: models.DriftSignalled) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _drift_signalled_body(value.body),
+        )
+    )
+
+
 def _explanation_attached_body(value: models.ExplanationAttachedBody) -> bytes:
     return b"".join(
         (
@@ -561,6 +779,49 @@ def _feature_deprecated(value: models.FeatureDeprecated) -> bytes:
         (
             _envelope(value.envelope),
             _feature_deprecated_body(value.body),
+        )
+    )
+
+
+def _investigation_dispositioned_body(value: models.InvestigationDispositionedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.investigation_id),
+            text(value.alert_id),
+            _DISPOSITION[value.disposition],
+            boolean(value.resume),
+            text(value.rationale),
+        )
+    )
+
+
+def _investigation_dispositioned(value: models.InvestigationDispositioned) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _investigation_dispositioned_body(value.body),
+        )
+    )
+
+
+def _investigation_opened_body(value: models.InvestigationOpenedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.investigation_id),
+            text(value.alert_id),
+            shared(value.model, _artifact_ref),
+            text(value.owner),
+            boolean(value.promotion_blocked),
+            text(value.question),
+        )
+    )
+
+
+def _investigation_opened(value: models.InvestigationOpened) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _investigation_opened_body(value.body),
         )
     )
 
@@ -721,6 +982,29 @@ def _model_registered(value: models.ModelRegistered) -> bytes:
     )
 
 
+def _notification_delivered_body(value: models.NotificationDeliveredBody) -> bytes:
+    return b"".join(
+        (
+            text(value.notification_id),
+            text(value.alert_id),
+            text(value.event_id),
+            text(value.receiver),
+            _NOTIFICATION_STATUS[value.status],
+            long(value.attempts),
+            text(value.detail),
+        )
+    )
+
+
+def _notification_delivered(value: models.NotificationDelivered) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _notification_delivered_body(value.body),
+        )
+    )
+
+
 def _outcome_observed_body(value: models.OutcomeObservedBody) -> bytes:
     return b"".join(
         (
@@ -837,6 +1121,7 @@ def _run_completed_body(value: models.RunCompletedBody) -> bytes:
             array(value.outputs, _artifact_ref),
             double(value.duration_seconds),
             NULL if value.failure is None else SOME + text(value.failure),
+            NULL if value.profile is None else SOME + _training_profile(value.profile),
         )
     )
 
@@ -934,6 +1219,55 @@ def _serving_configuration_changed(value: models.ServingConfigurationChanged) ->
     )
 
 
+def _serving_observed_body(value: models.ServingObservedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.deployment, _artifact_ref),
+            shared(value.model, _artifact_ref),
+            long(value.predictions),
+            micros(value.started_at),
+            micros(value.ended_at),
+            array(value.features, text),
+            array(value.unknown_features, text),
+            _SENSITIVITY[value.sensitivity],
+            boolean(value.profiled),
+            _sealed_range(value.evidence),
+        )
+    )
+
+
+def _serving_observed(value: models.ServingObserved) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _serving_observed_body(value.body),
+        )
+    )
+
+
+def _serving_state_changed_body(value: models.ServingStateChangedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.deployment, _artifact_ref),
+            shared(value.model, _artifact_ref),
+            _SERVING_STATE[value.state],
+            boolean(value.releases_frozen),
+            boolean(value.quarantined),
+            NULL if value.alert_id is None else SOME + text(value.alert_id),
+            text(value.reason),
+        )
+    )
+
+
+def _serving_state_changed(value: models.ServingStateChanged) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _serving_state_changed_body(value.body),
+        )
+    )
+
+
 def _tenancy_decided_body(value: models.TenancyDecidedBody) -> bytes:
     return b"".join(
         (
@@ -1024,6 +1358,11 @@ def _validation_reported(value: models.ValidationReported) -> bytes:
 WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.AccessReviewDecided: _access_review_decided,
     models.AccessReviewOpened: _access_review_opened,
+    models.AlertAcknowledged: _alert_acknowledged,
+    models.AlertEscalated: _alert_escalated,
+    models.AlertRaised: _alert_raised,
+    models.AlertResolved: _alert_resolved,
+    models.AlertSilenced: _alert_silenced,
     models.ApprovalDecided: _approval_decided,
     models.ArtifactAccessed: _artifact_accessed,
     models.ArtifactRetired: _artifact_retired,
@@ -1032,9 +1371,12 @@ WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.DatasetRegistered: _dataset_registered,
     models.DatasetSnapshotted: _dataset_snapshotted,
     models.DeploymentChanged: _deployment_changed,
+    models.DriftSignalled: _drift_signalled,
     models.ExplanationAttached: _explanation_attached,
     models.FeatureDefined: _feature_defined,
     models.FeatureDeprecated: _feature_deprecated,
+    models.InvestigationDispositioned: _investigation_dispositioned,
+    models.InvestigationOpened: _investigation_opened,
     models.KeyRegistered: _key_registered,
     models.KeyRevoked: _key_revoked,
     models.LabellerApproved: _labeller_approved,
@@ -1042,6 +1384,7 @@ WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.LineageTagSet: _lineage_tag_set,
     models.LogOpened: _log_opened,
     models.ModelRegistered: _model_registered,
+    models.NotificationDelivered: _notification_delivered,
     models.OutcomeObserved: _outcome_observed,
     models.PredictionMade: _prediction_made,
     models.ProducerHeartbeat: _producer_heartbeat,
@@ -1051,7 +1394,9 @@ WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.RunStarted: _run_started,
     models.SchemaRegistered: _schema_registered,
     models.SecretRead: _secret_read,
+    models.ServingObserved: _serving_observed,
     models.ServingConfigurationChanged: _serving_configuration_changed,
+    models.ServingStateChanged: _serving_state_changed,
     models.TenancyDecided: _tenancy_decided,
     models.TenantMoved: _tenant_moved,
     models.TenantRegistered: _tenant_registered,
