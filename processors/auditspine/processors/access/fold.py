@@ -54,6 +54,7 @@ class AccessProjection:
     logic_version = 3
     streams: tuple[str, ...] = ("access",)
     event_types = frozenset(_TAKERS)
+    emits: frozenset[str] = frozenset()
     tables: tuple[Table, ...] = (EDGES, VERDICTS, GRANTS, REVIEWS, FINDINGS)
 
     def __init__(

@@ -46,6 +46,7 @@ class LineageProjection:
     logic_version = 1
     streams: tuple[str, ...] = ("lifecycle",)
     event_types = EVENT_TYPES
+    emits: frozenset[str] = frozenset()
     tables: tuple[Table, ...] = (NODES, EDGES, MARKS, FINDINGS)
 
     def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:

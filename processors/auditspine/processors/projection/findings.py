@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
-from auditspine.processors.projection.port import Row, SealedEvent, Table
+from auditspine.processors.projection.port import Derived, Row, SealedEvent, Table
 
 FINDINGS = Table(
     "findings",
@@ -95,10 +95,26 @@ def derived_id(source: Source, origin: str, position: int, ordinal: int) -> UUID
     Returns:
         A UUID version 8 from SHA-256. Source: RFC 9562 §5.8.
     """
-    parts = (source.processor, str(source.logic_version), origin, str(position), str(ordinal))
-    bits = int.from_bytes(sha256("\0".join(parts).encode()).digest()[:16], "big")
-    bits = bits & ~(0xF << 76) | 0x8 << 76
+    bits = _bits(source, origin, position, ordinal) & ~(0xF << 76) | 0x8 << 76
     return UUID(int=bits & ~(0x3 << 62) | 0x2 << 62)
+
+
+def derived_event_id(source: Source, derived: Derived) -> str:
+    """Give the event id of a derived event: the same whenever it is derived again.
+
+    Returns:
+        A UUID version 7 whose time is the broker's for the cause. Source: RFC 9562 §5.7.
+    """
+    cause = derived.cause
+    bits = _bits(source, cause.origin, cause.position, derived.ordinal) & ((1 << 80) - 1)
+    bits |= cause.appended_at << 80
+    bits = bits & ~(0xF << 76) | 0x7 << 76
+    return str(UUID(int=bits & ~(0x3 << 62) | 0x2 << 62))
+
+
+def _bits(source: Source, origin: str, position: int, ordinal: int) -> int:
+    parts = (source.processor, str(source.logic_version), origin, str(position), str(ordinal))
+    return int.from_bytes(sha256("\0".join(parts).encode()).digest()[:16], "big")
 
 
 def finding_row(source: Source, event: SealedEvent, ordinal: int, finding: Finding) -> Row:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from auditspine.ledger.batch import signing_key
 from auditspine.ledger.errors import FormatError, IntegrityError
@@ -17,7 +18,14 @@ from auditspine.ledger.verdict import Flag, Verdict
 from auditspine.processors.projection.arrivals import Arrivals, Moved, moved_tenants
 from auditspine.processors.projection.errors import SegmentRefused, StateMoved
 from auditspine.processors.projection.history import History
-from auditspine.processors.projection.port import Projection, ProjectionStore, SealedEvent
+from auditspine.processors.projection.port import (
+    DERIVED,
+    Derived,
+    Projection,
+    ProjectionStore,
+    SealedEvent,
+    Speaker,
+)
 from auditspine.processors.projection.sealed_partition import SealedMessage
 from auditspine.processors.projection.state import Overlay, Position, StateFile
 from auditspine.schemas.codec import DecodedEvent, Decoder
@@ -38,6 +46,7 @@ class Parts:
         state_dir: Folder of the states of all projections.
         partitions: Of the topic; a tenant's events are in one of them.
         history: What moved tenants did elsewhere; ``None`` where no tenant ever moves.
+        speaker: Publishes derived events; ``None`` publishes none, as a rebuild must.
     """
 
     projection: Projection
@@ -47,6 +56,7 @@ class Parts:
     state_dir: Path
     partitions: int = 1
     history: History | None = None
+    speaker: Speaker | None = None
 
     def state_path(self, topic: str, partition: int) -> Path:
         """Give the path of a partition's state."""
@@ -141,12 +151,15 @@ class Follower:
         self.entries += after.size - before.size
 
     def _fold(self, events: Iterable[SealedEvent], overlay: Overlay) -> None:
-        """Fold events and write the rows; the state is stored by the step's end."""
+        """Fold events, write the rows and say what follows; the step's end stores the state."""
         changes = self._parts.projection.fold(events, overlay)
         if self._parts.store is not None:
             for table, rows in changes.items():
-                if rows:
+                if rows and table is not DERIVED:
                     self._parts.store.write(table.name, table.columns, rows)
+        derived = [cast("Derived", row[0]) for row in changes.get(DERIVED, ())]
+        if derived and self._parts.speaker is not None:
+            self._parts.speaker.say(derived)
 
     def _accept(self, message: SealedMessage) -> Accepted | None:
         if message.value is None:

@@ -76,6 +76,40 @@ Row: TypeAlias = tuple[object, ...]
 Changes: TypeAlias = Mapping[Table, Sequence[Row]]
 """Rows to write, by table."""
 
+DERIVED = Table("", ("derived",))
+"""Not a table: its rows are one :class:`Derived` each, to be published as signed events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An event that a projection derives from one that it folds (DESIGN, invariant 8).
+
+    Attributes:
+        cause: The event; the derived one belongs to its tenant, domain and environment, and
+            happened when the broker took it.
+        ordinal: 0 for the first thing derived from that event, 1 for the next …
+        event_type: Its type; the projection's ``emits`` has it.
+        body: Its body as the schema's model takes it.
+        reason: Why, in words that a reviewer understands.
+    """
+
+    cause: SealedEvent
+    ordinal: int
+    event_type: str
+    body: Mapping[str, Any]
+    reason: str
+
+
+class Speaker(Protocol):
+    """Port: publishes derived events as signed events of the processor."""
+
+    def say(self, derived: Sequence[Derived]) -> None:
+        """Publish events; return when the broker has them. Repeats have the same event ids.
+
+        Raises:
+            Exception: They may not have been published; the worker stops.
+        """
+
 
 class State(Protocol):
     """The keys and values of one partition's projection, read and written by key only."""
@@ -96,6 +130,7 @@ class Projection(Protocol):
             starts from an empty state, hence replays its logs.
         streams: Streams that it reads; each partition of each is folded for itself.
         event_types: Types that it wants.
+        emits: Types that it derives; no projection wants a type that follows from its own.
         tables: Tables that it writes.
     """
 
@@ -103,6 +138,7 @@ class Projection(Protocol):
     logic_version: int
     streams: tuple[str, ...]
     event_types: frozenset[str]
+    emits: frozenset[str]
     tables: tuple[Table, ...]
 
     def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
@@ -113,8 +149,9 @@ class Projection(Protocol):
             state: The state before them; updated in place.
 
         Returns:
-            The changed rows. Cutting the same events elsewhere may give other rows in
-            between, but the same last row for each key.
+            The changed rows, and under :data:`DERIVED` the derived events. Cutting the same
+            events elsewhere may give other rows in between, but the same last row for each
+            key, and the same derived events.
         """
         ...
 
