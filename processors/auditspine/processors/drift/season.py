@@ -1,0 +1,111 @@
+"""What the hour of day explains of a score, learned as it flows, and used where it helps. Pure.
+
+Each monitor has a mean per hour of day (UTC), as a deviation from its mean over all hours, so that
+a shift common to all hours is never explained away. It is used once every hour has been seen and
+blocks have turned out to be predicted better with it than without.
+"""
+
+import numpy as np
+
+from auditspine.processors.drift.mixture import Flags, Floats
+
+HOURS = 24
+_HELPS, _HARMS = 0.85, 1.0  # squared error with it over that without: to begin, to end
+_MEMORY = 400.0  # blocks that the errors are taken over
+_BLOCKS = 80.0  # that must have been predicted before it is used
+_SHRINK = 25.0  # rows of an hour that count as much as its being like all others
+
+
+class Season:
+    """Means by hour of day.
+
+    Args:
+        monitors: How many.
+
+    Attributes:
+        arrays: All that it remembers, by name; the last axis is the monitors.
+    """
+
+    def __init__(self, monitors: int) -> None:
+        self.arrays = {
+            "total": np.zeros((HOURS, monitors)),
+            "rows": np.zeros((HOURS, monitors)),
+            "new_total": np.zeros((HOURS, monitors)),  # since it last learned
+            "new_rows": np.zeros((HOURS, monitors)),
+            "errors": np.zeros((2, monitors)),  # without and with it
+            "blocks": np.zeros(monitors),
+            "usual": np.zeros((2, monitors)),
+            "predicted": np.zeros(monitors),
+            "active": np.zeros(monitors),
+        }
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute what follows from the arrays."""
+        total, rows = self.arrays["total"], self.arrays["rows"]
+        overall = total.sum(axis=0) / np.maximum(rows.sum(axis=0), 1.0)
+        self._deviation: Floats = (total - overall * rows) / (rows + _SHRINK)
+        self._known = (rows > 0).all(axis=0)
+
+    @property
+    def variance(self) -> Floats:
+        """The variance of a row's score that the hours explain."""
+        rows = self.arrays["rows"]
+        spread: Floats = (rows * self._deviation**2).sum(axis=0) / np.maximum(rows.sum(axis=0), 1.0)
+        return spread
+
+    def explained(self, shares: Floats) -> Floats:
+        """Give what a row's score deviates by on average, of shape (blocks, monitors).
+
+        Args:
+            shares: The share of each hour of day in each block's rows, of shape (blocks, 24).
+        """
+        explained = np.zeros((shares.shape[0], self._known.size))
+        for hour in np.flatnonzero(shares.any(axis=0)):
+            explained += shares[:, hour, None] * self._deviation[hour]
+        return explained
+
+    def add(self, moved: Floats, explained: Floats, sums: Floats, rows: Floats, shares: Floats) -> None:
+        """Take blocks; what they say counts after :meth:`learn`.
+
+        Args:
+            moved: Sums of the score less what the reference expects, whatever the hour.
+            explained: What :meth:`explained` gave for them.
+            sums: Of the score.
+            rows: Number of values.
+            shares: The share of each hour of day in them.
+        """
+        count = np.maximum(rows, 1.0)
+        plain, seasonal = moved**2 / count, (moved - rows * explained) ** 2 / count
+        hours = [np.flatnonzero(share) for share in shares]
+        for block, now in enumerate(hours):
+            self.arrays["errors"] += np.stack([plain[block], seasonal[block]])
+            self.arrays["blocks"] += rows[block] > 0
+            self.arrays["new_total"][now] += shares[block, now, None] * sums[block]
+            self.arrays["new_rows"][now] += shares[block, now, None] * rows[block]
+
+    def learn(self) -> Flags:
+        """Let the blocks that were taken count.
+
+        Returns:
+            The monitors that the hour explains something of from now on.
+        """
+        kept = self.arrays
+        if not kept["blocks"].any():
+            return np.zeros(self._known.size, dtype=bool)
+        blocks = np.where(self._known, kept["blocks"], 0.0)
+        kept["predicted"] = kept["predicted"] + blocks
+        weight = blocks / np.maximum(np.minimum(kept["predicted"], _MEMORY), 1.0)
+        error = kept["errors"] / np.maximum(kept["blocks"], 1.0)
+        kept["usual"] = kept["usual"] + weight * (error - kept["usual"])
+        kept["errors"], kept["blocks"] = np.zeros_like(error), np.zeros_like(blocks)
+        for name in ("total", "rows"):
+            kept[name] = kept[name] + kept[f"new_{name}"]
+            kept[f"new_{name}"] = np.zeros_like(kept[name])
+        before = kept["active"] > 0
+        bound = np.where(before, _HARMS, _HELPS)
+        active = (kept["usual"][1] < bound * kept["usual"][0]) & (kept["predicted"] >= _BLOCKS)
+        kept["active"] = active.astype(float)
+        self.refresh()
+        begun: Flags = active & ~before
+        return begun
