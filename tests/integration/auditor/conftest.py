@@ -3,7 +3,8 @@
 import base64
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import clickhouse_connect
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.integration.sinks.database_copy import copy_database
 
 from auditspine.auditor.core.trust import LogKey, Trust
 from auditspine.auditor.evidence import EvidenceStore
@@ -268,19 +270,9 @@ class World:
     """Seals events and loads them as the sink does, into a database of its own."""
 
     def __init__(self, process: ClickHouseProcess) -> None:
-        self.database = "t" + uuid.uuid4().hex[:12]
-        self.client = clickhouse_connect.get_client(
-            host="127.0.0.1",
-            port=process.port,
-            username="admin",
-            password=process.admin_password,
-            autogenerate_session_id=False,
-        )
+        self._process = process
+        self._open()
         migrate(self.client, self.database)
-        store = Store(lambda: self.client)
-        self._writer = ChunkWriter(
-            store, StoredSchemas(store, control_schemas()), Claims(store), POOL
-        )
         self._readers: dict[str, SegmentReader] = {}
         self.control = Loaded("local/c/control/0", "auditspine.control")
         self.control_state = initial_control_state()
@@ -291,6 +283,36 @@ class World:
         )
         control = sign(OPERATOR, "-", "operator", self.control.topic, control_values())
         self.load(self.control, control, is_control=True)
+
+    def _open(self) -> None:
+        """Connect, and have a database of its own to make."""
+        self.database = "t" + uuid.uuid4().hex[:12]
+        self.client = clickhouse_connect.get_client(
+            host="127.0.0.1",
+            port=self._process.port,
+            username="admin",
+            password=self._process.admin_password,
+            autogenerate_session_id=False,
+        )
+        store = Store(lambda: self.client)
+        schemas = StoredSchemas(store, control_schemas())
+        self._writer = ChunkWriter(store, schemas, Claims(store), POOL)
+
+    @contextmanager
+    def copied(self, *, views: bool = False) -> Iterator["World"]:
+        """Give a world with the same tables and rows, to change at will."""
+        made = copy(self)
+        made._open()
+        copy_database(made.client, self.database, made.database, views=views)
+        made.control, made._readers = deepcopy(self.control), deepcopy(self._readers)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    def close(self) -> None:
+        self.client.command(f"DROP DATABASE {self.database}")
+        self.client.close()
 
     def load(
         self, log: Loaded, pairs, *, segment=16, is_control=False, commit=True, now=NOW
@@ -355,23 +377,19 @@ def clickhouse(tmp_path_factory) -> Iterator[ClickHouseProcess]:
         yield process
 
 
-@pytest.fixture
-def world(clickhouse) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def original(clickhouse) -> Iterator[World]:
+    """A world with the control log alone, for others to be copied from."""
     made = World(clickhouse)
     yield made
-    made.client.command(f"DROP DATABASE {made.database}")
-    made.client.close()
+    made.close()
 
 
 @pytest.fixture
-def inference(world) -> Loaded:
-    """A log of 40 predictions, one of them unsigned and one by an unknown key."""
-    log = Loaded("local/c/inference/0", "auditspine.inference")
-    pairs = sign(PRODUCER, "acme", "scorer", log.topic, [prediction(i) for i in range(38)])
-    pairs.insert(10, (prediction(100), b""))
-    pairs.insert(20, sign(STRANGER, "acme", "scorer", log.topic, [prediction(101)])[0])
-    world.load(log, pairs)
-    return log
+def world(original) -> Iterator[World]:
+    """Give a world of the test's own, without views."""
+    with original.copied() as made:
+        yield made
 
 
 class Tools:
@@ -382,6 +400,7 @@ class Tools:
     now = NOW
     everything = EVERYTHING
     other = OTHER
+    stranger = STRANGER
     lifecycle_values = staticmethod(lifecycle_values)
     access = staticmethod(access)
     heartbeat = staticmethod(heartbeat)
@@ -391,13 +410,7 @@ class Tools:
     digest = staticmethod(lambda raw: sha256(raw).hexdigest())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tools():
     """Give them to test modules, which cannot import a conftest."""
     return Tools
-
-
-@pytest.fixture(scope="module")
-def tools_module():
-    """Give the class of worlds and the tools, for worlds that tests of a module share."""
-    return World, Tools

@@ -16,22 +16,23 @@ VALUES = {
 }
 
 
-@pytest.fixture
-def told(world, tools):
+@pytest.fixture(scope="module")
+def told(original, tools):
     """The store with the lifecycle of the model that the predictions name."""
-    log = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle")
-    world.load(
-        log, tools.sign(tools.everything, "acme", "scorer", log.topic, tools.lifecycle_values())
-    )
-    access = tools.Log("local/c/access/0", "auditspine.access")
-    world.load(
-        access, tools.sign(tools.everything, "acme", "scorer", access.topic, [tools.access()])
-    )
-    inference = tools.Log("local/c/inference/0", "auditspine.inference")
-    values = [tools.prediction(i) for i in range(8)]
-    pairs = tools.sign(tools.producer, "acme", "scorer", inference.topic, values)
-    world.load(inference, [*pairs, (values[0], b"")])
-    return world
+    with original.copied(views=True) as world:
+        log = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle")
+        world.load(
+            log, tools.sign(tools.everything, "acme", "scorer", log.topic, tools.lifecycle_values())
+        )
+        access = tools.Log("local/c/access/0", "auditspine.access")
+        world.load(
+            access, tools.sign(tools.everything, "acme", "scorer", access.topic, [tools.access()])
+        )
+        inference = tools.Log("local/c/inference/0", "auditspine.inference")
+        values = [tools.prediction(i) for i in range(8)]
+        pairs = tools.sign(tools.producer, "acme", "scorer", inference.topic, values)
+        world.load(inference, [*pairs, (values[0], b"")])
+        yield world
 
 
 def ask(world, name):

@@ -1,6 +1,7 @@
 """One tenant's content in a database of its own, beside everybody's entries."""
 
 import json
+from copy import deepcopy
 
 import pytest
 from typer.testing import CliRunner
@@ -26,9 +27,9 @@ def leave_only_acme(world, origin):
         )
 
 
-@pytest.fixture
-def shared(world, tools):
-    """A log of two tenants by turns, with one entry of each and of nobody in quarantine."""
+@pytest.fixture(scope="module")
+def divided(original, tools):
+    """A world with a log of two tenants by turns, and of each and nobody an entry in quarantine."""
     log = tools.Log(ORIGIN, "auditspine.inference")
     mine = [tools.prediction(i) for i in range(20)]
     theirs = [tools.prediction(i, "globex") for i in range(20)]
@@ -41,9 +42,22 @@ def shared(world, tools):
     mixed[12] = (mixed[12][0] + b"!", mixed[12][1])
     mixed[13] = (mixed[13][0] + b"!", mixed[13][1])
     mixed[15] = (mixed[15][0], b"")
-    world.load(log, mixed)
-    leave_only_acme(world, ORIGIN)
-    return log
+    with original.copied() as world:
+        world.load(log, mixed)
+        leave_only_acme(world, ORIGIN)
+        yield world, log
+
+
+@pytest.fixture
+def world(divided):
+    with divided[0].copied() as made:
+        yield made
+
+
+@pytest.fixture
+def shared(divided):
+    """Give the log of both in this test's world."""
+    return deepcopy(divided[1])
 
 
 def passed_off(world, position):

@@ -1,6 +1,7 @@
 """Rows in the real database, altered by SQL behind the product's back, are named by verify."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,35 @@ import pytest
 from auditspine.auditor.core.defects import Kind
 from auditspine.auditor.evidence import EvidenceStore
 from auditspine.auditor.report import Outcome, report_to_json
+
+
+@pytest.fixture(scope="module")
+def predicted(original, tools):
+    """A world with a log of 40 predictions, one of them unsigned and one by an unknown key."""
+    log = tools.Log("local/c/inference/0", "auditspine.inference")
+
+    def signed(key, *numbers):
+        values = [tools.prediction(number) for number in numbers]
+        return tools.sign(key, "acme", "scorer", log.topic, values)
+
+    pairs = signed(tools.producer, *range(38))
+    pairs.insert(10, (tools.prediction(100), b""))
+    pairs.insert(20, signed(tools.stranger, 101)[0])
+    with original.copied() as world:
+        world.load(log, pairs)
+        yield world, log
+
+
+@pytest.fixture
+def world(predicted):
+    with predicted[0].copied() as made:
+        yield made
+
+
+@pytest.fixture
+def inference(predicted):
+    """Give the log of predictions in this test's world."""
+    return deepcopy(predicted[1])
 
 
 def named(report):
@@ -218,19 +248,20 @@ def test_an_event_that_a_heartbeat_lists_and_no_log_holds_is_withheld(world, inf
     assert [d.kind for d in world.verify().defects] == [Kind.WITHHELD]
 
 
-def test_a_heartbeat_newer_than_the_log_is_pending(world, tools):
+def test_a_heartbeat_newer_than_the_log_is_pending(original, tools):
     inference = tools.Log("local/c/inference/0", "auditspine.inference")
     lifecycle = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle", size=0)
     values = [tools.prediction(i) for i in range(3)]
-    world.load(inference, tools.sign(tools.producer, "acme", "scorer", inference.topic, values))
     beats = [tools.heartbeat(1, inference.topic, 2)] * 1200
     beats.append(tools.heartbeat(1, inference.topic, 4))
-    world.load(
-        lifecycle,
-        tools.sign(tools.producer, "acme", "scorer", lifecycle.topic, beats, batch=512),
-        segment=600,
-    )
-    report = world.verify()
+
+    def signed(log, events):
+        return tools.sign(tools.producer, "acme", "scorer", log.topic, events, batch=512)
+
+    with original.copied() as world:
+        world.load(inference, signed(inference, values))
+        world.load(lifecycle, signed(lifecycle, beats), segment=600)
+        report = world.verify()
     assert report.outcome is Outcome.VERIFIED
     assert report.basis.heartbeats_pending == 1
 

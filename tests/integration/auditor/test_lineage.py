@@ -41,20 +41,17 @@ def occurred(number: int) -> datetime:
 
 
 @pytest.fixture(scope="module")
-def told(clickhouse, tools_module, tmp_path_factory):
+def told(original, tools, tmp_path_factory):
     """The story landed in ClickHouse and folded into the graph."""
-    world_class, tools = tools_module
-    world = world_class(clickhouse)
-    log = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle")
-    values = lifecycle()
-    world.load(log, tools.sign(tools.everything, "acme", "scorer", log.topic, values))
-    world.project(log, tmp_path_factory.mktemp("state"))
-    made = tools.Log("local/c/inference/0", "auditspine.inference")
-    pairs = tools.sign(tools.everything, "acme", "scorer", made.topic, predictions())
-    world.load(made, pairs, now=tools.now + 1000)
-    yield world
-    world.client.command(f"DROP DATABASE {world.database}")
-    world.client.close()
+    with original.copied(views=True) as world:
+        log = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle")
+        values = lifecycle()
+        world.load(log, tools.sign(tools.everything, "acme", "scorer", log.topic, values))
+        world.project(log, tmp_path_factory.mktemp("state"))
+        made = tools.Log("local/c/inference/0", "auditspine.inference")
+        pairs = tools.sign(tools.everything, "acme", "scorer", made.topic, predictions())
+        world.load(made, pairs, now=tools.now + 1000)
+        yield world
 
 
 def labels(graph) -> set[str]:

@@ -36,6 +36,12 @@ def deployed(story: Story, approval_id: str | None) -> str:
     )
 
 
+@pytest.fixture
+def world(original):
+    with original.copied(views=True) as made:
+        yield made
+
+
 def told(world, tools, tmp_path, story: Story, repeated=()) -> None:
     log = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle")
     pairs = tools.sign(tools.everything, "acme", "scorer", log.topic, story.values)

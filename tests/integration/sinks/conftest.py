@@ -1,6 +1,7 @@
 """One endpoint for the sinks' tests; each test has a database of its own."""
 
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -21,5 +22,14 @@ def sink_clickhouse(tmp_path_factory):
 def world(kafka, topic_prefix, sink_clickhouse):
     made = SinkWorld(kafka.bootstrap_servers, topic_prefix, sink_clickhouse)
     made.create_topics()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared_world(kafka, sink_clickhouse):
+    """A world that the tests of a module share, without topics, for others to be copied from."""
+    prefix = f"m{uuid.uuid4().hex[:8]}."
+    made = SinkWorld(kafka.bootstrap_servers, prefix, sink_clickhouse)
     yield made
     made.close()

@@ -8,7 +8,9 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy, deepcopy
 from pathlib import Path
 
 import clickhouse_connect
@@ -36,6 +38,7 @@ from control_world import (
     public,
     standard_control,
 )
+from tests.integration.sinks.database_copy import copy_database
 from tests.waiting import await_true
 
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(b"\x11" * 32)
@@ -48,6 +51,7 @@ class Log:
     """One log as the ledger would keep it."""
 
     def __init__(self, topics: Topics, stream: str, partition: int) -> None:
+        self.stream = stream
         self.place = Place(f"test/c/{stream}/{partition}", topics.source(stream), partition)
         self.sealed_topic = topics.sealed(stream)
         self.head = Head()
@@ -56,12 +60,24 @@ class Log:
         self.sealed: list[Entry] = []
         self.segments: list[bytes] = []
 
+    def copied(self) -> "Log":
+        made = copy(self)
+        made.judge = Judge(
+            self.stream, self.place.topic, self.place.partition, deepcopy(self.judge.table)
+        )
+        made.sealed, made.segments = list(self.sealed), list(self.segments)
+        return made
+
 
 class SinkWorld:
     """Sealed topics on the shared broker, and a database on the shared endpoint."""
 
     def __init__(self, servers: str, prefix: str, clickhouse, partitions: int = 2) -> None:
-        self.kafka = {"bootstrap.servers": servers, "session.timeout.ms": "6000"}
+        self.kafka = {
+            "bootstrap.servers": servers,
+            "session.timeout.ms": "2500",  # a test waits as long for a sink that was killed
+            "heartbeat.interval.ms": "500",
+        }
         self.topics = Topics(prefix, partitions)
         self.clickhouse = clickhouse
         self.database = "s" + uuid.uuid4().hex[:12]
@@ -79,6 +95,22 @@ class SinkWorld:
         self.client = self.connect(database="default")
         migrate(self.client, self.database)
         self._signers: dict[tuple, Signer] = {}
+
+    @contextmanager
+    def copied(self, *, views: bool = False) -> Iterator["SinkWorld"]:
+        """Give a world with the same logs, topics and rows, to change at will."""
+        made = copy(self)
+        made.database = "s" + uuid.uuid4().hex[:12]
+        made.client = made.connect(database="default")
+        copy_database(made.client, self.database, made.database, views=views)
+        made.logs = {key: log.copied() for key, log in self.logs.items()}
+        made.operator = copy(self.operator)
+        made.control_state = deepcopy(self.control_state)
+        made._signers = {key: copy(signer) for key, signer in self._signers.items()}
+        try:
+            yield made
+        finally:
+            made.close()
 
     def address(self, **changes) -> dict[str, object]:
         return {

@@ -73,9 +73,10 @@ def land(world, log, make, limits=ALL) -> None:
             follower.recut(until)
 
 
-@pytest.fixture
-def filled(world):
+@pytest.fixture(scope="module")
+def sealed(shared_world):
     """Logs with valid and other entries, sealed but not produced; control has landed."""
+    world = shared_world
     world.produce = lambda *_: None
     world.begin()
     world.predict(60)
@@ -85,6 +86,12 @@ def filled(world):
     world.seal("inference", 0, [], quiet=True)
     land(world, world.log("control"), world.store)
     return world
+
+
+@pytest.fixture
+def filled(sealed):
+    with sealed.copied() as made:
+        yield made
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -65,8 +65,10 @@ def lifecycle(now_ms: int) -> list[bytes]:
     ]
 
 
-@pytest.fixture
-def landed(world):
+@pytest.fixture(scope="module")
+def original(shared_world):
+    """Every kind of entry, sealed and landed by the sink."""
+    world = shared_world.create_topics()
     world.begin(
         *map(schema_registered, TYPES),
         key_registered(PRODUCER, event_types=["*"], producer="scorer"),
@@ -81,6 +83,12 @@ def landed(world):
         world.await_landed()
     world.check()
     return world
+
+
+@pytest.fixture
+def landed(original):
+    with original.copied(views=True) as made:
+        yield made
 
 
 def ask(world, sql):
