@@ -1240,7 +1240,8 @@ class KeyRegisteredBody(Body, frozen=True):
     Attributes:
         public_key: The key.
         producer: The workload that holds it.
-        tenants: Tenants that it may speak for.
+        tenants: Tenants that it may speak for; * for every registered one, as the platform's
+            processors do.
         event_types: Event types that it may publish: names or patterns such as model.* or *.
         purpose: What it is for.
     """

@@ -19,6 +19,9 @@ from auditspine.ledger.tenancy import Tenancy
 PLATFORM_TENANT = "-"
 """The tenant that control events carry; no tenant can be registered under this name."""
 
+EVERY_TENANT = "*"
+"""In a key's tenants: it may speak for every registered one, as the platform's processors do."""
+
 _CONTROL = "control"
 
 HEARTBEAT = "producer.heartbeat"
@@ -32,7 +35,7 @@ class RegisteredKey:
     Attributes:
         public_key: Ed25519 public key, 32 bytes.
         producer: Name of the workload that holds it.
-        tenants: Tenants that it may speak for.
+        tenants: Tenants that it may speak for; :data:`EVERY_TENANT` for all.
         event_types: Globs of the event types that it may publish, like ``model.*``.
         purpose: ``producer``, ``operator`` or ``log``.
         registered: Position of its first registration in the control log.
@@ -48,6 +51,10 @@ class RegisteredKey:
     registered: int
     revoked: int | None = None
     compromised_since: int | None = None
+
+    def speaks_for(self, tenant: str) -> bool:
+        """Tell whether the key may speak for a registered tenant."""
+        return tenant in self.tenants or EVERY_TENANT in self.tenants
 
     def permits(self, event_type: str) -> bool:
         """Tell whether the key may publish an event type."""
@@ -134,8 +141,8 @@ class ControlState:
 
     def _register_tenant(self, event: Mapping[str, Any]) -> str:
         body = event["body"]
-        if body["tenant"] == PLATFORM_TENANT:
-            return "the platform's tenant name cannot be registered"
+        if body["tenant"] in (PLATFORM_TENANT, EVERY_TENANT):
+            return "the platform's tenant names cannot be registered"
         self.tenants.setdefault(body["tenant"], self._position)
         return ""
 

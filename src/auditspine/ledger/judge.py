@@ -181,7 +181,7 @@ class Judge:
             return None if header.tenant == PLATFORM_TENANT else _NOT_PLATFORM
         if header.tenant not in control.tenants:
             return _NO_TENANT
-        return None if header.tenant in key.tenants else _NOT_ITS_TENANT
+        return None if key.speaks_for(header.tenant) else _NOT_ITS_TENANT
 
     def _event(
         self, header: SigHeader, message: Message, control: ControlState

@@ -132,6 +132,18 @@ class Rule(_Part):
     conflict: Annotated[str, Field(min_length=1, max_length=4096)]
 
 
+class Agreement(_Part):
+    """Which outcomes agree with which decisions, where they are not the same word.
+
+    Attributes:
+        deployments: Names of deployments, patterns as in a shell.
+        labels: Per decision the outcomes that prove it right.
+    """
+
+    deployments: Names
+    labels: dict[str, tuple[str, ...]]
+
+
 class TierRow(_Part):
     """One row of the table of tiers.
 
@@ -218,6 +230,7 @@ class DriftPolicy(_Part):
     risk: Annotated[tuple[RiskClass, ...], Field(min_length=1)]
     owners: Annotated[tuple[Owner, ...], Field(min_length=1)]
     rules: tuple[Rule, ...] = ()
+    outcomes: tuple[Agreement, ...] = ()
     tiers: Annotated[tuple[TierRow, ...], Field(min_length=1)]
     actions: dict[Tier, tuple[str, ...]]
     alerts: AlertSettings = AlertSettings()
@@ -253,6 +266,13 @@ class DriftPolicy(_Part):
     def rules_of(self, deployment: str) -> tuple[Rule, ...]:
         """Give the business rules of a deployment."""
         return tuple(rule for rule in self.rules if _matches(rule.deployments, deployment))
+
+    def agrees(self, deployment: str, decision: str, label: str) -> bool:
+        """Tell whether an outcome proves a decision right: the same word, unless said otherwise."""
+        for each in self.outcomes:
+            if _matches(each.deployments, deployment) and decision in each.labels:
+                return label in each.labels[decision]
+        return label == decision
 
     def tier(self, risk: str, kind: str, effect: float, minutes: float, feature: str = "") -> Tier:
         """Give a signal's tier.

@@ -21,7 +21,7 @@ from mode import Service
 from mode.supervisors import CrashingSupervisor
 
 from auditspine.ledger.topics import Topics
-from auditspine.processors.projection.errors import StateError
+from auditspine.processors.projection.errors import NotYet, StateError
 from auditspine.processors.projection.follower import Follower, Parts
 from auditspine.processors.projection.kafka_settings import faust_settings
 from auditspine.processors.projection.sealed_partition import SealedMessage
@@ -29,6 +29,7 @@ from auditspine.processors.projection.sealed_partition import SealedMessage
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _BATCH = 64  # segments in one step: one write and one commit for all that wait
+_AGAIN_S = 0.02  # after which a step that waits for another log is tried again
 _SESSION_S = 10.0
 
 
@@ -80,9 +81,12 @@ class ProjectionApp(faust.App):
     parts: Parts
     followers: dict[TP, Follower]
 
-    def use(self, parts: Parts) -> None:
-        """Take the projection and its ports; once, before the app starts."""
+    own_topics: Topics
+
+    def use(self, parts: Parts, topics: Topics) -> None:
+        """Take the projection, its ports and its topics; once, before the app starts."""
         self.parts = parts
+        self.own_topics = topics
         self.followers = {}
         # One thread: it owns the SQLite connections and leaves the event loop free.
         self._pool = ThreadPoolExecutor(1, f"projection-{parts.projection.name}")
@@ -141,6 +145,7 @@ class Stepper(Service):
         super().__init__(**kwargs)
         self._app = app
         self._waiting: asyncio.Queue[tuple[StreamT[bytes], EventT[bytes]]] = asyncio.Queue(_BATCH)
+        self._held: list[tuple[StreamT[bytes], EventT[bytes]]] = []
 
     async def put(self, stream: StreamT[bytes], event: EventT[bytes]) -> None:
         """Queue an event; wait while too many do."""
@@ -149,19 +154,40 @@ class Stepper(Service):
     @Service.task
     async def _run(self) -> None:
         while not self.should_stop:
-            batch = [await self._waiting.get()]
-            while not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
+            batch = [*self._held, *await self._next()]
+            self._held = []
             messages: dict[TP, list[SealedMessage]] = {}
             for _, event in batch:
                 message = SealedMessage(event.message.offset, event.message.value)
                 messages.setdefault(event.message.tp, []).append(message)
-            for tp, of_partition in messages.items():
+            waiting = set()
+            for tp in sorted(messages, key=self._turn):
                 if self.should_stop:  # the states may be closed already
                     return
-                await self._app.step(tp, of_partition)
+                try:
+                    await self._app.step(tp, messages[tp])
+                except NotYet:
+                    waiting.add(tp)
             for stream, event in batch:
-                await stream.ack(event)
+                if event.message.tp in waiting:
+                    self._held.append((stream, event))
+                else:
+                    await stream.ack(event)
+
+    async def _next(self) -> list[tuple[StreamT[bytes], EventT[bytes]]]:
+        """Give what waits; with something held, nothing after a little while."""
+        try:
+            batch = [await asyncio.wait_for(self._waiting.get(), _AGAIN_S if self._held else None)]
+        except TimeoutError:
+            return []
+        while not self._waiting.empty():
+            batch.append(self._waiting.get_nowait())
+        return batch
+
+    def _turn(self, tp: TP) -> tuple[int, int]:
+        """Give a partition's turn in a step: a stream that others look into comes first."""
+        stream = self._app.own_topics.stream(tp.topic)
+        return self._app.parts.projection.streams.index(stream), tp.partition
 
     async def on_stop(self) -> None:
         """Let the step in progress end; what waits is read again by the next worker."""
@@ -201,7 +227,7 @@ def make_projection_app(config: ProjectionConfig, parts: Parts) -> ProjectionApp
         worker_redirect_stdouts=False,
         **options,
     )
-    app.use(parts)
+    app.use(parts, config.topics)
     _add_agent(app, config.topics)
     return app
 

@@ -4,6 +4,7 @@ Drawn as a tree::
 
     ProjectionError
     ├── StateMoved      reload the state and try again
+    ├── NotYet          take the same messages again a little later
     ├── StateError      stop: the state cannot be used with this log
     ├── SegmentRefused  stop: the sealed topic holds something that must not drive a projection
     ├── ReplayError     run it again: the sealed topic could not be read to the end
@@ -18,6 +19,10 @@ class ProjectionError(Exception):
 
 class StateMoved(ProjectionError):  # noqa: N818 - a signal between workers, not a failure
     """Another worker advanced this state: reload it and go on from there."""
+
+
+class NotYet(ProjectionError):  # noqa: N818 - nothing failed
+    """A log that a fold looks into is not read as far as it must be: try again a little later."""
 
 
 class StateError(ProjectionError):

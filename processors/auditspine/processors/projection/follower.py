@@ -16,7 +16,7 @@ from auditspine.ledger.reader import Accepted, SegmentReader
 from auditspine.ledger.segment import Entry
 from auditspine.ledger.verdict import Flag, Verdict
 from auditspine.processors.projection.arrivals import Arrivals, Moved, moved_tenants
-from auditspine.processors.projection.errors import SegmentRefused, StateMoved
+from auditspine.processors.projection.errors import NotYet, SegmentRefused, StateMoved
 from auditspine.processors.projection.history import History
 from auditspine.processors.projection.port import (
     DERIVED,
@@ -101,11 +101,15 @@ class Follower:
         Raises:
             SegmentRefused: A gap, a fork, a bad signature, or an event that cannot be decoded.
             StateError: The state stays locked.
+            NotYet: A log that the fold looks into is behind; nothing was changed.
             Exception: The rows could not be written.
         """
         while True:
             try:
                 return self._step(messages)
+            except NotYet:
+                self._reload()  # the reader went ahead of the state
+                raise
             except StateMoved as exc:  # the other worker got further, so this ends
                 _log.warning("another worker advanced the state: %s", exc)
                 self._reload()

@@ -25,15 +25,16 @@ class SealedMessage(NamedTuple):
 
 
 def read_sealed(
-    kafka: Mapping[str, str], topic: str, partition: int, end: int
+    kafka: Mapping[str, str], topic: str, partition: int, end: int, start: int = 0
 ) -> Iterator[SealedMessage]:
-    """Read a sealed partition from its start up to an offset.
+    """Read a sealed partition up to an offset.
 
     Args:
         kafka: librdkafka properties with ``bootstrap.servers``.
         topic: Sealed topic.
         partition: Its partition.
         end: Offset to stop before.
+        start: Offset to begin at; its first when not given.
 
     Raises:
         ReplayError: The broker reports an error, or gives nothing for 30 s.
@@ -49,8 +50,8 @@ def read_sealed(
     )
     where = f"{topic}[{partition}]"
     try:
-        consumer.assign([TopicPartition(topic, partition, 0)])
-        offset, deadline = 0, time.monotonic() + _STALL_S
+        consumer.assign([TopicPartition(topic, partition, start)])
+        offset, deadline = start, time.monotonic() + _STALL_S
         while offset < end:
             message = consumer.poll(1.0)
             error = None if message is None else message.error()

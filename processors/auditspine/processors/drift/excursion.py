@@ -1,0 +1,119 @@
+"""Since when each monitor has been off: what an alarm says of its window. Pure.
+
+CUSUMs of standardised block means, upwards and downwards, for small, middling and large moves: each
+restarts where the values are again where they are expected, and of their starts the one that
+explains the values best estimates when the change began. They raise no alarm themselves.
+Source: Page, *Continuous inspection schemes*, 1954.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from auditspine.processors.drift.mixture import Flags, Floats
+
+_SLACKS = np.array([0.25, 1.0, 2.5])[:, None]  # standard errors of a block's mean
+_WAYS = 2 * len(_SLACKS)
+_FIELDS = ("excess", "total", "rows", "position", "at")
+
+
+class Window(NamedTuple):
+    """The rows since a monitor has been off.
+
+    Attributes:
+        mean: Mean of its score in them.
+        rows: How many have a value.
+        position: Position of the first in the log.
+        at: The broker's time of the first, milliseconds.
+    """
+
+    mean: float
+    rows: int
+    position: int
+    at: int
+
+
+class Excursions:
+    """The excursions of some monitors.
+
+    Args:
+        monitors: How many.
+
+    Attributes:
+        arrays: All that is remembered, by name; each of shape (ways, monitors).
+    """
+
+    def __init__(self, monitors: int) -> None:
+        self.arrays = {name: np.zeros((_WAYS, monitors)) for name in _FIELDS}
+
+    def add(
+        self, totals: Floats, rows: Floats, means: Floats, sds: Floats, first: tuple[int, int]
+    ) -> None:
+        """Take a block.
+
+        Args:
+            totals: Sum of each monitor's score.
+            rows: Number of values.
+            means: Of a row, by the reference.
+            sds: By how much a row scatters.
+            first: Position and time of the block's first row.
+        """
+        z = (totals - rows * means) / (sds * np.sqrt(np.maximum(rows, 1.0)))
+        steps = np.concatenate([z - _SLACKS, -z - _SLACKS])
+        steps[:, rows == 0] = 0.0
+        a = self.arrays
+        idle = a["excess"] <= 0.0
+        a["excess"] = np.maximum(a["excess"] + steps, 0.0)
+        a["total"] = np.where(idle, totals, a["total"] + totals)
+        a["rows"] = np.where(idle, rows, a["rows"] + rows)
+        a["position"][idle] = first[0]
+        a["at"][idle] = first[1]
+
+    def restart(self, which: Flags) -> None:
+        """Begin anew for some monitors."""
+        if which.any():
+            for array in self.arrays.values():
+                array[:, which] = 0.0
+
+    def found(self, means: Floats) -> Floats:
+        """Give each monitor's mean since it has been off.
+
+        Args:
+            means: By the reference.
+        """
+        best, every = self._best(means), np.arange(means.size)
+        total, rows = (self.arrays[name][best, every] for name in ("total", "rows"))
+        return np.where(rows > 0, total / np.maximum(rows, 1.0), means)
+
+    def window(self, index: int, mean: float) -> Window:
+        """Give the rows since a monitor has been off.
+
+        Args:
+            index: Of the monitor.
+            mean: By its reference.
+        """
+        own = {name: array[:, index : index + 1] for name, array in self.arrays.items()}
+        best = int(_gains(own["total"], own["rows"], np.array([mean])).argmax())
+        total, rows, position, at = (float(own[name][best, 0]) for name in _FIELDS[1:])
+        return Window(total / max(rows, 1.0), int(rows), int(position), int(at))
+
+    def insert(self, before: list[int], after: list[int]) -> None:
+        """Make room for monitors at the end of each of the three kinds.
+
+        Args:
+            before: Monitors of each kind until now.
+            after: From now on.
+        """
+        places = np.repeat(np.cumsum(before), np.array(after) - np.array(before))
+        for name, array in self.arrays.items():
+            self.arrays[name] = np.insert(array, places, 0.0, axis=1)
+
+    def _best(self, means: Floats) -> Floats:
+        best: Floats = _gains(self.arrays["total"], self.arrays["rows"], means).argmax(axis=0)
+        return best
+
+
+def _gains(totals: Floats, rows: Floats, means: Floats) -> Floats:
+    """Give how much better another mean explains the values, but for the scatter."""
+    gains: Floats = (totals - rows * means) ** 2 / np.maximum(rows, 1.0)
+    return gains

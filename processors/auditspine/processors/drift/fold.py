@@ -1,0 +1,104 @@
+"""The drift projection: monitors of each model at each deployment, over predictions and outcomes.
+
+It derives ``drift.signalled`` and, every few minutes, ``serving.observed``. What they mean for
+people is decided elsewhere, by the alerts projection.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from auditspine.processors.drift.inference import ModelWatch, Step
+from auditspine.processors.drift.outcomes import OutcomeWatch
+from auditspine.processors.drift.policy import DriftPolicy, shipped_policy
+from auditspine.processors.drift.port import Predictions, Profiles
+from auditspine.processors.drift.rules import Rules
+from auditspine.processors.drift.tables import LEVELS
+from auditspine.processors.projection.port import (
+    DERIVED,
+    Changes,
+    Derived,
+    Row,
+    SealedEvent,
+    State,
+    Table,
+)
+
+_KEPT = 256  # models whose monitors are held in memory
+
+
+class DriftProjection:
+    """Folds inference and outcome logs; see :class:`~.projection.port.Projection`.
+
+    Args:
+        profiles: Training profiles, from the lifecycle log.
+        predictions: Predictions that wait for their outcomes.
+        policy: What is monitored.
+
+    Raises:
+        PolicyError: A business rule of the policy is not CEL.
+    """
+
+    name = "drift"
+    logic_version = 1
+    streams: tuple[str, ...] = ("inference", "outcomes")
+    event_types = frozenset(("prediction.made", "outcome.observed"))
+    emits = frozenset(("drift.signalled", "serving.observed"))
+    tables: tuple[Table, ...] = (LEVELS,)
+
+    def __init__(
+        self, profiles: Profiles, predictions: Predictions, policy: DriftPolicy | None = None
+    ) -> None:
+        self._policy = policy or shipped_policy()
+        self._profiles = profiles
+        self._predictions = predictions
+        self._rules = Rules(self._policy)
+        self._watches: dict[tuple[str, str], ModelWatch] = {}
+
+    def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
+        """Apply events of one log; see :class:`~.projection.port.Projection`."""
+        taken = list(events)
+        predictions = [each for each in taken if each.event_type == "prediction.made"]
+        outcomes = [each for each in taken if each.event_type == "outcome.observed"]
+        step = Step(state, self._policy, self._profiles, self._rules)
+        if predictions:
+            self._take(step, predictions)
+        if outcomes:
+            OutcomeWatch(step, self._predictions).take(outcomes)
+        derived = sorted(step.derived, key=_place)
+        rows: list[Row] = [(each,) for each in derived]
+        return {LEVELS: step.levels, DERIVED: rows}
+
+    def _take(self, step: Step, events: Sequence[SealedEvent]) -> None:
+        origin = events[0].origin
+        waiting = []
+        for key, own in _by_model(events):
+            watch = self._watches.pop((origin, key), None)
+            if watch is None or not watch.is_current(step.state):
+                watch = ModelWatch.load(step, key, own[0])
+            waiting += watch.take(step, own)
+            watch.save(step.state)
+            self._keep((origin, key), watch)
+        self._predictions.put(origin, waiting, events[-1].appended_at)
+
+    def _keep(self, key: tuple[str, str], watch: ModelWatch) -> None:
+        self._watches[key] = watch
+        while len(self._watches) > _KEPT:
+            del self._watches[next(iter(self._watches))]
+
+
+def _by_model(events: Sequence[SealedEvent]) -> Iterator[tuple[str, list[SealedEvent]]]:
+    """Sort events by tenant, deployment and model; each in the order of the log."""
+    keyed = [(_model_key(each), each) for each in events]
+    keyed.sort(key=lambda pair: pair[0])  # stable
+    for key, pairs in groupby(keyed, key=lambda pair: pair[0]):
+        yield key, [event for _, event in pairs]
+
+
+def _model_key(event: SealedEvent) -> str:
+    body = event.body
+    deployment, model = body["deployment"], body["model"]
+    return f"{event.envelope['tenant']}\0{deployment['name']}\0{bytes(model['digest']).hex()}"
+
+
+def _place(derived: Derived) -> tuple[int, int]:
+    return derived.cause.position, derived.ordinal

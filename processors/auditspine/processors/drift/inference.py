@@ -1,0 +1,301 @@
+"""Takes the predictions of one model at one deployment: monitors, reports and what is remarkable.
+
+What happens at an event depends on the events before it alone, never on how segments cut them: so
+predictions are taken in pieces that end where something is to be decided.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from auditspine.processors.drift import signals
+from auditspine.processors.drift.columns import Group, columns, grouped
+from auditspine.processors.drift.errors import ProfileError
+from auditspine.processors.drift.layout import (
+    DECISION,
+    SCORE,
+    Input,
+    Layout,
+    learned_input,
+    profiled_inputs,
+)
+from auditspine.processors.drift.policy import DriftPolicy
+from auditspine.processors.drift.port import Prediction, Profiles
+from auditspine.processors.drift.rules import Rules
+from auditspine.processors.drift.seen import Seen
+from auditspine.processors.drift.signals import Family, Where
+from auditspine.processors.drift.tables import levels_row
+from auditspine.processors.drift.watch import Alarm, Watch, read_layout
+from auditspine.processors.projection.port import Derived, Row, SealedEvent, State
+
+_LEAST_RUN = 10_000.0  # rows: no monitor is more nervous than this
+_MOST_WARMING = 256  # features that no profile knows, at once
+_ORDINALS = {"report": 0, "profile": 1, "burst": 2, "feature": 10, "rule": 300, "monitor": 1000}
+
+
+@dataclass(slots=True)
+class Step:
+    """What one call of the fold works with and gives.
+
+    Attributes:
+        state: The partition's state.
+        policy: What is monitored.
+        profiles: Training profiles.
+        rules: Business rules.
+        derived: Derived events, in any order.
+        levels: Rows of how monitors stood.
+    """
+
+    state: State
+    policy: DriftPolicy
+    profiles: Profiles
+    rules: Rules
+    derived: list[Derived] = field(default_factory=list)
+    levels: list[Row] = field(default_factory=list)
+
+
+class ModelWatch:
+    """One model at one deployment; make it with :meth:`load`.
+
+    Args:
+        key: Names it in the state.
+        seen: What is known of it.
+        watch: Its monitors.
+    """
+
+    def __init__(self, key: str, seen: Seen, watch: Watch) -> None:
+        self._key, self._seen, self._watch = key, seen, watch
+        self._saved = b""
+        self._layout_changed = True
+
+    @classmethod
+    def load(cls, step: Step, key: str, first: SealedEvent) -> "ModelWatch":
+        """Load it from the state, or begin with its first prediction."""
+        known = step.state.get(_key("i", key))
+        if known is None:
+            return cls(key, Seen.begin(first), Watch(Layout([])))
+        layout, arrays = step.state.get(_key("l", key)), step.state.get(_key("w", key))
+        watch = Watch(read_layout(layout or b"[]"))
+        watch.load(arrays or b"")
+        loaded = cls(key, Seen.decode(known), watch)
+        loaded._saved, loaded._layout_changed = known, False
+        return loaded
+
+    def is_current(self, state: State) -> bool:
+        """Tell whether this is what the state holds."""
+        return state.get(_key("i", self._key)) == self._saved
+
+    def save(self, state: State) -> None:
+        """Put it into the state."""
+        self._saved = self._seen.encode()
+        state.put(_key("i", self._key), self._saved)
+        state.put(_key("w", self._key), self._watch.encode())
+        if self._layout_changed:
+            state.put(_key("l", self._key), self._watch.encode_layout())
+            self._layout_changed = False
+
+    def take(self, step: Step, events: Sequence[SealedEvent]) -> list[Prediction]:
+        """Take predictions; give what their outcomes will ask for."""
+        start = 0
+        while start < len(events):
+            end = self._end(step, events, start)
+            self._piece(step, list(events[start:end]))
+            start = end
+        return [waiting(each) for each in events]
+
+    def _end(self, step: Step, events: Sequence[SealedEvent], start: int) -> int:
+        """Give where the piece that starts here ends: at the next report or a warm-up's end."""
+        bucket_ms = step.policy.monitors.report_minutes * 60_000
+        if events[start].appended_at // bucket_ms > self._seen.bucket:
+            return start + 1
+        most = step.policy.monitors.warm_up_rows
+        left = (most - len(values) for values in self._seen.warming.values())
+        end = min(len(events), start + min((most, *left)))
+        later = (
+            index
+            for index in range(start, end)
+            if events[index].appended_at // bucket_ms > self._seen.bucket
+        )
+        return next(later, end)
+
+    def _piece(self, step: Step, events: list[SealedEvent]) -> None:
+        bucket = events[0].appended_at // (step.policy.monitors.report_minutes * 60_000)
+        reports = bucket > self._seen.bucket
+        if reports:  # a piece of one event; a clock that steps back begins no new report
+            self._seen.bucket = bucket
+            self._begin(step, events[0])
+        groups = grouped(events)
+        self._seen.note(events, {name for group in groups for name in group.names})
+        self._rules(step, events)
+        self._unknown(step, events, groups)
+        for found in self._watch.take(columns(self._watch.layout, events, groups)):
+            if isinstance(found, Alarm):
+                self._alarm(step, found, events[found.row])
+            else:
+                cause = events[found.row]
+                step.levels.append(levels_row(self._seen, self._watch, found, cause))
+        self._warmed(step)
+        if reports:
+            self._report(step, events[-1])
+
+    def _begin(self, step: Step, event: SealedEvent) -> None:
+        """Look for the profile and set the budget: at the first prediction of every report."""
+        if not self._seen.profile_event_id:
+            self._find_profile(step, event)
+        self._set_budget(step, event)
+
+    def _find_profile(self, step: Step, event: SealedEvent) -> None:
+        seen = self._seen
+        digest = bytes.fromhex(seen.model["digest"])
+        found = step.profiles.find(seen.tenant, digest, event.appended_at)
+        problem = "no training profile of this model is known" if found is None else found.problem
+        if found is not None and not problem:
+            try:
+                inputs = profiled_inputs(found.profile, step.policy.monitors.most_categories)
+            except ProfileError as exc:
+                problem = str(exc)
+            else:
+                seen.profile_event_id = found.event_id
+                seen.warming.clear()
+                seen.signalled.clear()
+                self._watch, self._layout_changed = Watch(Layout(inputs)), True
+        if problem and seen.speaks("profile", event.appended_at, 1.0):
+            detail = (
+                f"{problem}: what its first {step.policy.monitors.warm_up_rows} predictions look "
+                "like is the reference"
+            )
+            self._tell(step, event, "profile", ("profile", "profile", detail), (1, 1))
+
+    def _set_budget(self, step: Step, event: SealedEvent) -> None:
+        rows = self._seen.rows_a_week(event.appended_at)
+        allowed = step.policy.budget.false_alarms_per_week
+        monitors = max(len(self._watch.layout.monitors), 1)
+        self._watch.set_run_length(max(_LEAST_RUN, monitors * rows / allowed))
+
+    def _report(self, step: Step, event: SealedEvent) -> None:
+        seen = self._seen
+        if seen.is_burst(step.policy.traffic.burst_factor):
+            count = seen.report["count"]
+            detail = f"{count} predictions in one report instead of about {seen.usual:.0f}"
+            self._tell(step, event, "burst", ("traffic", "traffic.burst", detail), (count, count))
+        unknown = [] if not seen.profile_event_id else self._strange(seen.report["names"])
+        body = signals.served(seen, event, unknown)
+        reason = "what is served, every few minutes"
+        step.derived.append(Derived(event, _ORDINALS["report"], "serving.observed", body, reason))
+        seen.report = {}
+
+    def _strange(self, names: Sequence[str]) -> list[str]:
+        known = self._watch.layout.slots
+        return [name for name in names if name not in known or name in self._seen.warming]
+
+    def _rules(self, step: Step, events: Sequence[SealedEvent]) -> None:
+        broken = step.rules.broken(self._seen.deployment["name"], events)
+        for number, name, index, evaluated in broken:
+            cause = events[index]
+            if self._seen.speaks(f"rule.{name}", cause.appended_at, 1.0):
+                how = "is broken by" if evaluated else "cannot be evaluated on"
+                detail = f"the business rule {name} {how} a prediction"
+                self._tell(step, cause, "rule", ("rule", f"rule.{name}", detail), (1, 1), number)
+
+    def _unknown(self, step: Step, events: Sequence[SealedEvent], groups: Sequence[Group]) -> None:
+        """Collect the values of features that no profile knows, and tell of new ones."""
+        warming, known = self._seen.warming, self._watch.layout.slots
+        for name in self._pseudo():
+            warming.setdefault(name, [])
+        values: dict[str, dict[int, float | str | None]] = {}
+        for group in groups:
+            for place, name in enumerate(group.names):
+                if name not in known:
+                    column = zip(group.rows, group.values(place), strict=True)
+                    values.setdefault(name, {}).update(column)
+        new = sorted(name for name in values if name not in warming)
+        for number, name in enumerate(new[: max(0, _MOST_WARMING - len(warming))]):
+            warming[name] = []
+            first = events[min(values[name])]
+            if self._seen.profile_event_id and self._seen.speaks(
+                f"{name}.new", first.appended_at, 1.0
+            ):
+                detail = f"the training profile does not know the feature {name}"
+                self._tell(
+                    step, first, "feature", ("schema", f"{name}.new", detail), (1, 1), number
+                )
+        for name, kept in warming.items():
+            if name in (SCORE, DECISION):
+                field_ = "score" if name == SCORE else "decision"
+                kept.extend(each.body[field_] for each in events)
+            else:
+                of = values.get(name, {})
+                start = min(of, default=0) if not kept else 0
+                kept.extend(of.get(index) for index in range(start, len(events)))
+
+    def _pseudo(self) -> Iterator[str]:
+        """Give the answers that no profile knows."""
+        for name in (SCORE, DECISION):
+            if name not in self._watch.layout.slots:
+                yield name
+
+    def _warmed(self, step: Step) -> None:
+        """Watch the features of which enough has been seen."""
+        settings, warming = step.policy.monitors, self._seen.warming
+        ready = sorted(n for n, kept in warming.items() if len(kept) >= settings.warm_up_rows)
+        inputs: list[Input] = []
+        for name in ready:
+            learned = learned_input(name, warming.pop(name), settings.most_categories)
+            if learned is not None:
+                inputs.append(learned)
+        if inputs:
+            self._watch.add(inputs)
+            self._layout_changed = True
+
+    def _alarm(self, step: Step, alarm: Alarm, cause: SealedEvent) -> None:
+        if self._seen.speaks(alarm.monitor.name, cause.appended_at, alarm.effect):
+            body = signals.of_alarm(self._where(cause), self._family(step), alarm, cause)
+            ordinal = _ORDINALS["monitor"] + alarm.index
+            step.derived.append(Derived(cause, ordinal, "drift.signalled", body, body["detail"]))
+
+    def _tell(
+        self,
+        step: Step,
+        cause: SealedEvent,
+        stage: str,
+        what: tuple[str, str, str],
+        count: tuple[int, int],
+        number: int = 0,
+    ) -> None:
+        first = (cause.position, cause.appended_at)
+        where = self._where(cause)
+        body = signals.of_rule(where, self._family(step), cause, what, count, first)
+        ordinal = _ORDINALS[stage] + number
+        step.derived.append(Derived(cause, ordinal, "drift.signalled", body, body["detail"]))
+
+    def _where(self, cause: SealedEvent) -> Where:
+        body = cause.body
+        return Where(body["deployment"], body["model"], self._seen.profile_event_id)
+
+    def _family(self, step: Step) -> Family:
+        monitors = max(len(self._watch.layout.monitors), 1)
+        rows = self._watch.run_length / monitors * step.policy.budget.false_alarms_per_week
+        return Family(monitors, rows, step.policy.digest)
+
+
+def prediction_key(tenant: str, deployment: str, prediction_id: str) -> bytes:
+    """Give the key by which an outcome finds its prediction, 16 bytes."""
+    text = f"{tenant}\0{deployment}\0{prediction_id}"
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def waiting(event: SealedEvent) -> Prediction:
+    """Give what an outcome will ask of a prediction."""
+    body = event.body
+    key = prediction_key(
+        event.envelope["tenant"], body["deployment"]["name"], body["prediction_id"]
+    )
+    model = body["model"]
+    digest = bytes(model["digest"]).hex()
+    return Prediction(
+        key, event.appended_at, model["name"], model["version"], digest, body["decision"]
+    )
+
+
+def _key(kind: str, key: str) -> bytes:
+    return f"{kind}{key}".encode("utf-8", "surrogatepass")

@@ -1,0 +1,115 @@
+"""What drift monitoring needs from other logs than the one it folds. Interfaces and values only.
+
+Both look-ups are answered as of a time by the broker's clock: they depend on the logs alone, not on
+which of them was read first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from auditspine.processors.projection.errors import NotYet
+
+__all__ = ["Answer", "FoundProfile", "NotYet", "Prediction", "Predictions", "Profiles"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundProfile:
+    """What the lifecycle log says of a model's training profile.
+
+    Attributes:
+        event_id: The ``run.completed`` that holds it.
+        profile: Its body; empty when there is a problem.
+        problem: Why it cannot be used; empty when it can.
+    """
+
+    event_id: str
+    profile: Mapping[str, Any]
+    problem: str = ""
+
+
+class Profiles(Protocol):
+    """Port: training profiles of models."""
+
+    def find(self, tenant: str, model_digest: bytes, at: int) -> FoundProfile | None:
+        """Give the last profile of a model that the broker took until a time.
+
+        Args:
+            tenant: Whose.
+            model_digest: SHA-256 of the model, 32 bytes.
+            at: The time, milliseconds since 1970.
+        """
+        ...
+
+
+class Prediction(NamedTuple):
+    """What an outcome needs of the prediction that it answers.
+
+    Attributes:
+        key: Names it among all, 16 bytes.
+        at: When the broker took it, milliseconds.
+        model: Name of the model that answered.
+        model_version: Its version.
+        model_digest: Its SHA-256, hex.
+        decision: What was decided.
+    """
+
+    key: bytes
+    at: int
+    model: str
+    model_version: str
+    model_digest: str
+    decision: str
+
+
+class Answer(NamedTuple):
+    """An outcome that answers a prediction.
+
+    Attributes:
+        at: When the broker took it, milliseconds.
+        position: Its position in the outcome log.
+        label: What happened; empty when it has no label.
+    """
+
+    at: int
+    position: int
+    label: str
+
+
+class Predictions(Protocol):
+    """Port: predictions that wait for their outcomes."""
+
+    def put(self, origin: str, predictions: Sequence[Prediction], through: int) -> None:
+        """Remember predictions of one log.
+
+        Args:
+            origin: The inference log.
+            predictions: In the order of the log.
+            through: The log is read through this time.
+        """
+        ...
+
+    def find(self, origin: str, key: bytes, at: int) -> Prediction | None:
+        """Give the prediction that the broker took until a time.
+
+        It is looked for in the inference log of the same partition as the outcome's.
+
+        Args:
+            origin: The outcome's log.
+            key: The prediction's key.
+            at: When the broker took the outcome.
+
+        Raises:
+            NotYet: The inference log is not read that far; try again later.
+        """
+        ...
+
+    def answer(self, origin: str, key: bytes, answer: Answer) -> Answer:
+        """Note an answer to a prediction, and give the first that it got: this, or another.
+
+        Args:
+            origin: The outcome's log.
+            key: The prediction's key.
+            answer: The outcome.
+        """
+        ...

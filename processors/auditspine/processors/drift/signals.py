@@ -1,0 +1,171 @@
+"""The bodies of ``drift.signalled``: what moved, since when, how far, and what proves it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from auditspine.processors.drift.seen import Seen, artifact
+from auditspine.processors.drift.watch import Alarm
+from auditspine.processors.projection.port import SealedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The monitors that share a budget of false alarms.
+
+    Attributes:
+        monitors: How many.
+        rows_a_week: Predictions in a week.
+        policy: SHA-256 of the policy, 32 bytes.
+    """
+
+    monitors: int
+    rows_a_week: float
+    policy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Of what a signal speaks.
+
+    Attributes:
+        deployment: The deployment, as an event has it.
+        model: The model that it serves.
+        profile_event_id: The ``run.completed`` whose profile is the reference; empty for none.
+    """
+
+    deployment: Mapping[str, Any]
+    model: Mapping[str, Any]
+    profile_event_id: str
+
+
+def of_alarm(where: Where, family: Family, alarm: Alarm, cause: SealedEvent) -> dict[str, Any]:
+    """Give the signal of a monitor's alarm at the block that ends with ``cause``."""
+    mean, sd, known = alarm.expected
+    monitor = alarm.monitor
+    return _signal(
+        where,
+        family,
+        cause,
+        {
+            "kind": monitor.kind,
+            "monitor": monitor.name,
+            "feature": monitor.feature,
+            "statistic": alarm.threshold,
+            "threshold": alarm.threshold,
+            "effect_size": alarm.effect,
+            "rows": alarm.rows,
+            "started_at": moment(alarm.started_at),
+            "reference": {"rows": known, "mean": mean, "sd": sd},
+            "current": {"rows": alarm.rows, "mean": alarm.found, "sd": None},
+            "evidence": _range(cause, alarm.first_position),
+            "false_alarms_per_week": family.rows_a_week / alarm.threshold,
+            "detail": _sentence(alarm),
+        },
+    )
+
+
+def of_rule(
+    where: Where,
+    family: Family,
+    cause: SealedEvent,
+    what: tuple[str, str, str],
+    count: tuple[int, int],
+    first: tuple[int, int],
+) -> dict[str, Any]:
+    """Give the signal of something that is no matter of statistics.
+
+    Args:
+        where: Of what it speaks.
+        family: The monitors beside it.
+        cause: The event at which it is noticed.
+        what: Kind, monitor and a sentence for people.
+        count: In how many of how many rows.
+        first: Position and time of the first of them.
+    """
+    kind, monitor, detail = what
+    hits, rows = count
+    share = hits / max(rows, 1)
+    return _signal(
+        where,
+        family,
+        cause,
+        {
+            "kind": kind,
+            "monitor": monitor,
+            "feature": "",
+            "statistic": float(hits),
+            "threshold": 1.0,
+            "effect_size": share,
+            "rows": rows,
+            "started_at": moment(first[1]),
+            "reference": {"rows": 0, "mean": None, "sd": None},
+            "current": {"rows": rows, "mean": share, "sd": None},
+            "evidence": _range(cause, first[0]),
+            "false_alarms_per_week": 0.0,
+            "detail": detail,
+        },
+    )
+
+
+def served(seen: Seen, cause: SealedEvent, unknown: list[str]) -> dict[str, Any]:
+    """Give the body of ``serving.observed`` for what was seen since the last report."""
+    report = seen.report
+    return {
+        "deployment": artifact(seen.deployment),
+        "model": artifact(seen.model),
+        "predictions": report["count"],
+        "started_at": moment(report["at"]),
+        "ended_at": moment(max(cause.appended_at, report["at"])),
+        "features": tuple(report["names"]),
+        "unknown_features": tuple(unknown),
+        "sensitivity": seen.sensitivity,
+        "profiled": bool(seen.profile_event_id),
+        "evidence": _range(cause, report["first"]),
+    }
+
+
+def moment(at: int) -> datetime:
+    """Give a time in milliseconds since 1970."""
+    return datetime.fromtimestamp(at / 1000, UTC)
+
+
+def _signal(
+    where: Where, family: Family, cause: SealedEvent, own: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "deployment": where.deployment,
+        "model": where.model,
+        "ended_at": moment(cause.appended_at),
+        "monitors": family.monitors,
+        "profile_event_id": where.profile_event_id or None,
+        "policy": family.policy,
+        **own,
+    }
+
+
+def _range(cause: SealedEvent, first: int) -> dict[str, Any]:
+    return {"origin": cause.origin, "first": min(first, cause.position), "last": cause.position}
+
+
+def _sentence(alarm: Alarm) -> str:
+    monitor, effect = alarm.monitor, alarm.effect
+    subject = monitor.name.rpartition(".")[0] or monitor.name
+    mean, found = alarm.expected[0], alarm.found
+    way = "higher" if effect > 0 else "lower"
+    if monitor.name.endswith(".location"):
+        return f"{subject} lies {abs(effect):.2f} training standard deviations {way} than expected"
+    if monitor.name.endswith(".scale"):
+        return f"{subject} scatters {1 + effect:.2f} times as much as expected"
+    what = {
+        "shape": "near its middle",
+        "constant": "different from its usual value",
+        "new_category": "in a category that training did not know",
+        "other": "in a rare category",
+        "missing": "missing",
+        "schema": "absent or of another type",
+    }.get(monitor.name.rpartition(".")[2])
+    if what is None:
+        return f"{monitor.name}: {found:.1%} instead of {mean:.1%}"
+    return f"{subject} is {what} in {found:.1%} of the rows instead of {mean:.1%}"

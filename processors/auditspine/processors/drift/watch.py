@@ -1,0 +1,308 @@
+"""The monitors of one model at one deployment: rows in, alarms out, state to go on from. Pure.
+
+Rows are taken in blocks of 25, in the order of the log, wherever segments or restarts cut them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from auditspine.processors.drift.columns import Rows
+from auditspine.processors.drift.detector import BLOCK, Bank
+from auditspine.processors.drift.excursion import Excursions
+from auditspine.processors.drift.layout import Input, Layout, Monitor, read_input, write_input
+from auditspine.processors.drift.mixture import Flags, Floats
+from auditspine.processors.projection.errors import StateError
+
+REPORTED = 20
+"""Blocks after which it is told how all monitors stand."""
+
+_FORMAT = 1
+_MAGIC = b"drift"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A monitor that raised an alarm.
+
+    Attributes:
+        index: Of the monitor, in the layout's order.
+        monitor: The monitor.
+        row: Index of the block's last row among those that were given.
+        effect: How far it moved: training standard deviations, or a difference of shares.
+        threshold: Rows that pass on average before it raises a false one.
+        rows: Rows of the window since it began to move.
+        first_position: Where the window began, in the log.
+        started_at: When, milliseconds.
+        expected: Mean, standard deviation and rows of the reference.
+        found: Mean in the window.
+    """
+
+    index: int
+    monitor: Monitor
+    row: int
+    effect: float
+    threshold: float
+    rows: int
+    first_position: int
+    started_at: int
+    expected: tuple[float, float, int]
+    found: float
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """How the monitors stand after a block.
+
+    Attributes:
+        row: Index of the block's last row among those that were given.
+        block: Number of the block, from 1.
+        levels: How near each is to an alarm, 0 to 1.
+        expected: Mean that its reference expects.
+        found: Mean since it last was where it is expected.
+    """
+
+    row: int
+    block: int
+    levels: Floats
+    expected: Floats
+    found: Floats
+
+
+class Watch:
+    """Monitors of one model at one deployment.
+
+    Args:
+        layout: What is watched.
+
+    Attributes:
+        layout: What is watched.
+        blocks: Blocks taken.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.blocks = 0
+        self.run_length = 1e5
+        self._banks = layout.banks()
+        self._excursions = Excursions(len(layout.monitors))
+        self._rest: Rows | None = None
+
+    @property
+    def monitors(self) -> int:
+        """How many monitors there are."""
+        return len(self.layout.monitors)
+
+    def set_run_length(self, rows: float) -> None:
+        """Set how many rows pass, on average, before a monitor raises a false alarm."""
+        self.run_length = rows
+        for bank in self._banks:
+            bank.set_run_length(rows)
+
+    def add(self, inputs: Sequence[Input]) -> None:
+        """Watch more inputs from the next row on."""
+        before = self.layout.copy()
+        order = [len(before.places), len(before.spreads), len(before.rates)]
+        for each in inputs:
+            self.layout.add(each)
+        for bank, more in zip(self._banks, self.layout.banks(before), strict=True):
+            bank.append(more)
+            bank.set_run_length(self.run_length)
+        self._excursions.insert(
+            order, [len(self.layout.places), len(self.layout.spreads), len(self.layout.rates)]
+        )
+        if self._rest is not None:
+            self._rest = self._rest.widened(len(self.layout.places), len(self.layout.rates))
+
+    def take(self, rows: Rows) -> Iterator[Alarm | Levels]:
+        """Take rows; yield alarms in order of rows and monitors, and now and then how all stand.
+
+        Args:
+            rows: What the monitors see of them.
+        """
+        kept = 0 if self._rest is None else len(self._rest)
+        held = rows if self._rest is None else self._rest + rows
+        whole = len(held) // BLOCK
+        sums = _sums(held, whole)
+        for block in range(whole):
+            last = (block + 1) * BLOCK - 1
+            yield from self._step(sums, held, block, last - kept)
+        self._rest = held.part(whole * BLOCK, len(held))
+
+    def _step(self, sums: "_Sums", held: Rows, block: int, row: int) -> Iterator[Alarm | Levels]:
+        hours = sums.hours[block]
+        parts = (
+            (sums.totals[block], sums.squares[block], sums.counts[block]),
+            (sums.totals[block], sums.squares[block], sums.counts[block]),
+            (sums.rate_totals[block], sums.rate_totals[block], sums.rate_counts[block]),
+        )
+        means = np.concatenate([bank.reference_mean for bank in self._banks])
+        sds = np.concatenate([bank.reference_sd for bank in self._banks])
+        known = np.concatenate([bank.rows for bank in self._banks])
+        alarms = np.concatenate(
+            [_step(bank, part, hours) for bank, part in zip(self._banks, parts, strict=True)]
+        )
+        values = np.concatenate([parts[0][0], parts[1][1], parts[2][0]])
+        counts = np.concatenate([part[2] for part in parts])
+        first = block * BLOCK
+        self._excursions.add(
+            values, counts, means, sds, (int(held.positions[first]), int(held.times[first]))
+        )
+        self.blocks += 1
+        if self.blocks % REPORTED == 0 or alarms.any():
+            yield self._levels(row, alarms)
+        for index in np.flatnonzero(alarms).tolist():
+            yield self._alarm(index, row, float(means[index]), float(sds[index]), known[index])
+        self._excursions.restart(alarms)
+
+    def _levels(self, row: int, alarms: Flags) -> Levels:
+        levels = np.concatenate([bank.level for bank in self._banks])
+        expected = np.concatenate([bank.reference_mean for bank in self._banks])
+        found = self._excursions.found(expected)
+        return Levels(row, self.blocks, np.where(alarms, 1.0, levels), expected, found)
+
+    def _alarm(self, index: int, row: int, mean: float, sd: float, known: float) -> Alarm:
+        window = self._excursions.window(index, mean)
+        places, spreads = len(self.layout.places), len(self.layout.spreads)
+        if index < places:
+            effect = (window.mean - mean) / sd
+        elif index < places + spreads:
+            effect = float(np.sqrt(max(window.mean, 0.0) / max(mean, 1e-12)) - 1)
+        else:
+            effect = window.mean - mean
+        return Alarm(
+            index,
+            self.layout.monitors[index],
+            row,
+            effect,
+            self.run_length,
+            window.rows,
+            window.position,
+            window.at,
+            (mean, sd, int(known)),
+            window.mean,
+        )
+
+    def encode(self) -> bytes:
+        """Give all that is needed to go on, but the layout."""
+        arrays = {
+            f"{name}.{key}": array
+            for name, bank in zip("psr", self._banks, strict=True)
+            for key, array in bank.state().items()
+        }
+        arrays |= {f"x.{key}": array for key, array in self._excursions.arrays.items()}
+        if self._rest is not None:
+            arrays |= {
+                "rest.scores": self._rest.scores,
+                "rest.rates": self._rest.rates,
+                "rest.positions": self._rest.positions.astype(float),
+                "rest.times": self._rest.times.astype(float),
+            }
+        return pack({"blocks": self.blocks, "run_length": self.run_length}, arrays)
+
+    def load(self, value: bytes) -> None:
+        """Go on from what :meth:`encode` gave for the same layout.
+
+        Raises:
+            StateError: It is of another format or another layout.
+        """
+        head, arrays = unpack(value)
+        self.blocks, self.run_length = int(head["blocks"]), float(head["run_length"])
+        try:
+            for name, bank in zip("psr", self._banks, strict=True):
+                bank.load(_under(arrays, f"{name}."))
+        except (ValueError, KeyError) as exc:
+            raise StateError(f"a monitor's state cannot be used: {exc}") from exc
+        self._excursions.arrays.update(_under(arrays, "x."))
+        rest = _under(arrays, "rest.")
+        if rest:
+            self._rest = Rows(
+                rest["scores"],
+                rest["rates"],
+                rest["positions"].astype(np.int64),
+                rest["times"].astype(np.int64),
+            )
+
+    def encode_layout(self) -> bytes:
+        """Give the layout; :func:`read_layout` reads it."""
+        return json.dumps([write_input(each) for each in self.layout.inputs]).encode()
+
+
+def read_layout(value: bytes) -> Layout:
+    """Read what :meth:`Watch.encode_layout` gave."""
+    return Layout(read_input(each) for each in json.loads(value))
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums of whole blocks; each array has a row per block."""
+
+    totals: Floats
+    squares: Floats
+    counts: Floats
+    rate_totals: Floats
+    rate_counts: Floats
+    hours: np.ndarray
+
+
+def _sums(rows: Rows, blocks: int) -> _Sums:
+    used = rows.part(0, blocks * BLOCK)
+    scores = used.scores.reshape(blocks, BLOCK, used.scores.shape[1])
+    rates = used.rates.reshape(blocks, BLOCK, used.rates.shape[1])
+    has, told = np.isfinite(scores), np.isfinite(rates)
+    scores = np.where(has, scores, 0.0)
+    hours = np.zeros((blocks, 24), dtype=np.int64)
+    np.add.at(hours, (np.repeat(np.arange(blocks), BLOCK), used.hours), 1)
+    return _Sums(
+        scores.sum(axis=1),
+        np.einsum("ijk,ijk->ik", scores, scores),
+        has.sum(axis=1).astype(float),
+        np.where(told, rates, 0.0).sum(axis=1),
+        told.sum(axis=1).astype(float),
+        hours,
+    )
+
+
+def _step(bank: Bank, part: tuple[Floats, Floats, Floats], hours: Floats) -> Flags:
+    return bank.step(*part, hours) if bank.rows.size else np.zeros(0, dtype=bool)
+
+
+def pack(head: Mapping[str, object], arrays: Mapping[str, Floats]) -> bytes:
+    """Write arrays as bytes: a header as JSON that names their shapes, then their floats."""
+    shapes = {key: list(array.shape) for key, array in arrays.items()}
+    text = json.dumps({**head, "format": _FORMAT, "shapes": shapes}).encode()
+    floats = b"".join(
+        np.ascontiguousarray(array, dtype="<f8").tobytes() for array in arrays.values()
+    )
+    return _MAGIC + len(text).to_bytes(4, "big") + text + floats
+
+
+def unpack(value: bytes) -> tuple[dict[str, Any], dict[str, Floats]]:
+    """Read what :func:`pack` gave.
+
+    Raises:
+        StateError: It is not that, or of another format.
+    """
+    start = len(_MAGIC) + 4
+    if value[: len(_MAGIC)] != _MAGIC:
+        raise StateError("a monitor's state cannot be used: it is not one")
+    end = start + int.from_bytes(value[len(_MAGIC) : start], "big")
+    head = json.loads(value[start:end])
+    if head["format"] != _FORMAT:
+        raise StateError(
+            f"a monitor's state cannot be used: expected format {_FORMAT}, got {head['format']}; "
+            "move the state away, and it is computed anew from the sealed log"
+        )
+    arrays: dict[str, Floats] = {}
+    for key, shape in head["shapes"].items():
+        size = int(np.prod(shape)) * 8
+        arrays[key] = np.frombuffer(value[end : end + size], "<f8").reshape(shape).copy()
+        end += size
+    return head, arrays
+
+
+def _under(arrays: Mapping[str, Floats], prefix: str) -> dict[str, Floats]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
