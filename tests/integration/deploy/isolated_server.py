@@ -52,9 +52,14 @@ class IsolatedServer:
 
     def ask(self, role: str, statement: str) -> list[list[str]]:
         """Give a statement's rows as text."""
-        [[how, said]] = self.run(role, statement)
-        assert how == "ok", said
-        return [line.split("\t") for line in said.splitlines()]
+        [rows] = self.ask_all(role, statement)
+        return rows
+
+    def ask_all(self, role: str, *statements: str) -> list[list[list[str]]]:
+        """Give the rows of each statement, from one process."""
+        found = self.run(role, *statements)
+        assert [said for how, said in found if how != "ok"] == []
+        return [[line.split("\t") for line in said.splitlines()] for _, said in found]
 
     def _config(self, role: str) -> Path:
         users = self.home / f"users-{role}.xml"
