@@ -23,6 +23,7 @@ TABLES = (
     *("access_edges", "findings", "schema_migrations"),
     *("lineage_nodes", "lineage_edges", "lineage_marks"),
     *("access_grants", "access_verdicts", "access_reviews"),
+    *("alerts", "alert_history", "serving_states"),
 )
 VIEWS = (
     *("log_heads", "committed_entries", "committed_evidence", "committed_quarantine"),

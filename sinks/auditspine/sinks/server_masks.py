@@ -177,6 +177,41 @@ MASKS: Mapping[str, Mask] = MappingProxyType(
             computed={"value": _VALUE},
             hidden=("detail", "version"),
         ),
+        "alerts": Mask(
+            shown=(
+                *("origin", "tenant", "alert_id", "fingerprint", "deployment"),
+                *("deployment_digest", "model", "model_version", "model_digest", "kind", "tier"),
+                *("state", "risk_class", "features", "effect_size", "signals", "since"),
+                *("raised_at", "last_signal_at", "acknowledged_at", "resolved_at"),
+                *("silenced_until", "investigation_id", "investigating", "level"),
+                *("evidence_origin", "evidence_first", "evidence_last"),
+            ),
+            tokens=("owner", "acknowledged_by"),
+            hidden=("title", "version"),  # a title may quote values
+        ),
+        "alert_history": Mask(
+            shown=(
+                *("origin", "tenant", "alert_id", "position", "ordinal", "at", "what"),
+                "event_id",
+            ),
+            tokens=("who",),
+            hidden=("detail", "version"),
+        ),
+        "drift_levels": Mask(
+            shown=(
+                *("origin", "tenant", "deployment", "model", "model_version", "model_digest"),
+                *("block", "appended_at", "predictions", "run_length", "profiled", "kinds"),
+                *("levels", "expected", "found"),
+            ),
+            hidden=("monitors", "version"),  # a monitor's name may hold a category
+        ),
+        "serving_states": Mask(
+            shown=(
+                *("origin", "tenant", "deployment", "model", "model_version", "model_digest"),
+                *("state", "releases_frozen", "quarantined", "alert_id", "since"),
+            ),
+            hidden=("reason", "version"),
+        ),
     }
 )
 """Every table that is divided by its column ``tenant``, and how analysts see it."""

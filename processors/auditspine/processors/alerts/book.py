@@ -1,0 +1,161 @@
+"""The alerts, places and deployments of tenants in a projection's state: reads, writes. Pure.
+
+Keys are a letter and the JSON of what follows::
+
+    n  tenant                                  the clock
+    a  tenant, fingerprint                     the open or cooling alert of a fingerprint
+    o  tenant                                  all of them: alert_id → fingerprint
+    p  tenant, deployment, model digest        the place
+    d  tenant, deployment                      the deployment
+    w  tenant                                  names of its deployments
+    g  tenant                                  whether any deployment was ever told
+    q  tenant                                  silences
+    s  tenant, origin, …, monitor              last evidence of a monitor, and events there
+"""
+
+import json
+from typing import Any
+
+from auditspine.processors.alerts.alert import Alert
+from auditspine.processors.alerts.clock import Clock
+from auditspine.processors.alerts.deployments import Deployment
+from auditspine.processors.alerts.places import Place
+from auditspine.processors.alerts.silences import Silence
+from auditspine.processors.projection.port import State
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_MOST_IDS = 255  # events of one monitor whose evidence ends at the same entry
+
+
+class Book:
+    """One log's alerts and what they rest on, by tenant.
+
+    Args:
+        state: The projection's state.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def clock(self, tenant: str) -> Clock:
+        """Give a tenant's clock."""
+        stored = self._state.get(_key("n", tenant))
+        return Clock.decode(stored) if stored else Clock()
+
+    def put_clock(self, tenant: str, clock: Clock) -> None:
+        """Note a tenant's clock."""
+        self._state.put(_key("n", tenant), clock.encode())
+
+    def alert(self, tenant: str, mark: str) -> Alert | None:
+        """Give the latest alert of a fingerprint; None when it is forgotten."""
+        stored = self._state.get(_key("a", tenant, mark))
+        return Alert.decode(stored) if stored else None
+
+    def alerts(self, tenant: str) -> dict[str, str]:
+        """Give the fingerprints of open and cooling alerts, by alert_id."""
+        found: dict[str, str] = self._read(_key("o", tenant)) or {}
+        return found
+
+    def named(self, tenant: str, alert_id: str) -> Alert | None:
+        """Give an alert by its identifier."""
+        mark = self.alerts(tenant).get(alert_id)
+        alert = None if mark is None else self.alert(tenant, mark)
+        return alert if alert is not None and alert.alert_id == alert_id else None
+
+    def put_alert(self, tenant: str, alert: Alert) -> None:
+        """Note an alert; it takes the place of the one before it of its fingerprint."""
+        known = self.alert(tenant, alert.fingerprint)
+        self._state.put(_key("a", tenant, alert.fingerprint), alert.encode())
+        if known is None or known.alert_id != alert.alert_id:
+            others = self.alerts(tenant)
+            if known is not None:
+                others.pop(known.alert_id, None)
+            self._write(_key("o", tenant), {**others, alert.alert_id: alert.fingerprint})
+
+    def forget_alert(self, tenant: str, alert: Alert) -> None:
+        """Forget an alert."""
+        self._state.put(_key("a", tenant, alert.fingerprint), b"")
+        others = self.alerts(tenant)
+        others.pop(alert.alert_id, None)
+        self._write(_key("o", tenant), others)
+
+    def place(self, tenant: str, place: tuple[str, str]) -> Place:
+        """Give a place, by name of the deployment and digest of the model."""
+        stored = self._state.get(_key("p", tenant, *place))
+        return Place.decode(stored) if stored else Place()
+
+    def put_place(self, tenant: str, at: tuple[str, str], place: Place) -> None:
+        """Note a place."""
+        self._state.put(_key("p", tenant, *at), place.encode())
+
+    def deployment(self, tenant: str, name: str) -> Deployment:
+        """Give what is known of a deployment."""
+        stored = self._state.get(_key("d", tenant, name))
+        return Deployment.decode(stored) if stored else Deployment()
+
+    def put_deployment(self, tenant: str, name: str, deployment: Deployment) -> None:
+        """Note what is known of a deployment."""
+        self._state.put(_key("d", tenant, name), deployment.encode())
+        names = self.deployments(tenant)
+        if name not in names:
+            self._write(_key("w", tenant), [*names, name])
+
+    def deployments(self, tenant: str) -> list[str]:
+        """Give the names of a tenant's deployments."""
+        found: list[str] = self._read(_key("w", tenant)) or []
+        return found
+
+    def is_governed(self, tenant: str) -> bool:
+        """Tell whether the tenant ever said what it deploys."""
+        return self._state.get(_key("g", tenant)) is not None
+
+    def govern(self, tenant: str) -> None:
+        """Note that the tenant says what it deploys."""
+        self._state.put(_key("g", tenant), b"1")
+
+    def silences(self, tenant: str) -> list[Silence]:
+        """Give a tenant's silences."""
+        return [Silence(*each) for each in self._read(_key("q", tenant)) or []]
+
+    def put_silences(self, tenant: str, silences: list[Silence]) -> None:
+        """Note a tenant's silences."""
+        self._write(_key("q", tenant), silences)
+
+    def is_new(self, tenant: str, who: tuple[str, ...], last: int, event_id: str) -> bool:
+        """Tell whether a monitor's event is not a repeat, and note it.
+
+        A monitor's evidence ends later and later, so an event whose evidence ends before the
+        last one's is a repeat, and so is one with an id that is known at that end.
+
+        Args:
+            tenant: The tenant.
+            who: The log of the evidence and what names the monitor in it.
+            last: Position of the last entry of the evidence.
+            event_id: The event's id.
+        """
+        key = _key("s", tenant, *who)
+        known = self._read(key) or [-1]
+        if last < known[0] or (last == known[0] and event_id in known[1:]):
+            return False
+        ids = known[1:] if last == known[0] else []
+        self._write(key, [last, *ids[-_MOST_IDS:], event_id])
+        return True
+
+    def require(self, digest: str) -> bool:
+        """Tell whether the state was computed with this policy; an empty one is from now on."""
+        stored = self._state.get(b"policy")
+        if stored is None:
+            self._state.put(b"policy", digest.encode())
+            return True
+        return stored == digest.encode()
+
+    def _read(self, key: bytes) -> Any:
+        stored = self._state.get(key)
+        return json.loads(stored.decode("utf-8", "surrogatepass")) if stored else None
+
+    def _write(self, key: bytes, value: object) -> None:
+        self._state.put(key, _ENCODER.encode(value).encode("utf-8", "surrogatepass"))
+
+
+def _key(kind: str, *parts: str) -> bytes:
+    return kind.encode() + _ENCODER.encode(parts).encode("utf-8", "surrogatepass")

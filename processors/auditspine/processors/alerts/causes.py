@@ -1,0 +1,168 @@
+"""What an alert is about: the cause, its fingerprint, and the identifiers made of it. Pure.
+
+Two signals are of one cause when they are of the same tenant, deployment name, exact model and
+feature, whichever monitors of the feature they come from. Signals of no feature are of one cause
+when they are of the same kind; business rules are told apart by their monitors.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from auditspine.processors.projection.port import SealedEvent
+
+SEVERAL = "several"
+"""The kind of an alert that many features share."""
+SILENCE = "silence"
+"""The cause of an alert that nothing serves any more."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_MAX_NAME = 256
+_MAX_TEXT = 1000
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_INVISIBLE = re.compile(r"[^\x21-\x7e]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An exact artifact, as a state keeps it.
+
+    Attributes:
+        kind: What it is.
+        name: Its name.
+        version: Its version.
+        digest: SHA-256 of its content, hex.
+    """
+
+    kind: str
+    name: str
+    version: str
+    digest: str
+
+    @classmethod
+    def of(cls, ref: Mapping[str, Any]) -> "Ref":
+        """Read it from an event's body."""
+        return cls(ref["kind"], ref["name"], ref["version"], ref["digest"].hex())
+
+    def body(self) -> dict[str, Any]:
+        """Give it as a derived event's body has it."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "version": self.version,
+            "digest": bytes.fromhex(self.digest),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What gives rise to an alert or adds to one.
+
+    Attributes:
+        deployment: The deployment.
+        model: The model that it serves.
+        domain: Business domain of the event.
+        kind: What moved, as in ``drift.signalled``.
+        cause: Symbol of ``alert.raised``'s cause for a new alert.
+        feature: The feature; empty when it is of none.
+        effect: How far it moved, signed.
+        event_id: The event that tells of it.
+        origin: Log of the evidence.
+        first: Position of the first entry of the evidence.
+        last: Position of the last.
+        since: When it began, microseconds since 1970.
+        title: One sentence.
+    """
+
+    deployment: Ref
+    model: Ref
+    domain: str
+    kind: str
+    cause: str
+    feature: str
+    effect: float
+    event_id: str
+    origin: str
+    first: int
+    last: int
+    since: int
+    title: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Name of the deployment and digest of the model."""
+        return self.deployment.name, self.model.digest
+
+    def encode(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def decode(cls, fields: Mapping[str, Any]) -> "Seen":
+        """Read it from JSON."""
+        refs = {name: Ref(**fields[name]) for name in ("deployment", "model")}
+        return cls(**{**fields, **refs})
+
+
+def signal(event: SealedEvent) -> Seen:
+    """Read ``drift.signalled``; an effect that is no number counts as none."""
+    body = event.body
+    evidence = body["evidence"]
+    deployment, model = Ref.of(body["deployment"]), Ref.of(body["model"])
+    effect = float(body["effect_size"])
+    return Seen(
+        deployment,
+        model,
+        event.envelope["domain"],
+        body["kind"],
+        "signal",
+        body["feature"],
+        effect if math.isfinite(effect) else 0.0,
+        event.envelope["event_id"],
+        evidence["origin"],
+        evidence["first"],
+        evidence["last"],
+        body["started_at"],
+        f"{body['detail']} ({model.name} {model.version} at {deployment.name})",
+    )
+
+
+def cause_of(seen: Seen, monitor: str) -> str:
+    """Name the cause of a signal within its deployment and model."""
+    if seen.feature:
+        return f"feature {seen.feature}"
+    return f"rule {monitor}" if seen.kind == "rule" else f"kind {seen.kind}"
+
+
+def fingerprint(tenant: str, place: tuple[str, str], cause: str) -> str:
+    """Give what is the same for all that has the same cause: 128 bits of SHA-256, hex."""
+    return _hash("fingerprint", tenant, *place, cause)
+
+
+def alert_id(mark: str, event_id: str) -> str:
+    """Name the alert that an event opens for a fingerprint."""
+    return f"alert-{_hash('alert', mark, event_id)[:16]}"
+
+
+def as_name(text: str) -> str:
+    """Give a text as a name of the contract: no control characters, 1 to 256 characters."""
+    return _UNPRINTABLE.sub("?", text)[:_MAX_NAME] or "-"
+
+
+def as_token(text: str) -> str:
+    """Give a text as a token of the contract: visible ASCII, 1 to 128 characters."""
+    return _INVISIBLE.sub("-", text)[:128] or "-"
+
+
+def as_sentence(text: str) -> str:
+    """Give a text as a short statement of the contract."""
+    return _UNPRINTABLE.sub(" ", text)[:_MAX_TEXT] or "-"
+
+
+def _hash(*parts: str) -> str:
+    text = _ENCODER.encode(parts).encode("utf-8", "surrogatepass")
+    return sha256(text).hexdigest()[:32]

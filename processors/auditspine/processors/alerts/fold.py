@@ -1,0 +1,77 @@
+"""The alerts projection: signals become alerts, and alerts become actions.
+
+It folds what monitors signal, what is said to be deployed and seen to serve, and what people say
+about alerts. What follows is said as events: alerts, investigations, serving states. Each log is
+folded for itself; a tenant's events are in one. Time is the broker's, in the log.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+from auditspine.processors.alerts.people import acknowledged, dispositioned, escalated, silenced
+from auditspine.processors.alerts.serving import changed, observed, retired
+from auditspine.processors.alerts.signalling import signalled
+from auditspine.processors.alerts.step import Step
+from auditspine.processors.alerts.tables import ALERTS, HISTORY, SERVING_STATES
+from auditspine.processors.alerts.timers import look
+from auditspine.processors.drift.policy import DriftPolicy
+from auditspine.processors.projection.errors import StateError
+from auditspine.processors.projection.findings import FINDINGS, Source
+from auditspine.processors.projection.port import Changes, SealedEvent, State, Table
+
+_TAKERS: Mapping[str, Callable[[Step, SealedEvent], None]] = MappingProxyType(
+    {
+        "drift.signalled": signalled,
+        "serving.observed": observed,
+        "deployment.changed": changed,
+        "artifact.retired": retired,
+        "alert.acknowledged": acknowledged,
+        "alert.silenced": silenced,
+        "alert.escalated": escalated,
+        "investigation.dispositioned": dispositioned,
+    }
+)
+_CLOCK = "producer.heartbeat"  # says nothing here but that time passes
+
+
+class AlertsProjection:
+    """Folds the lifecycle log; see :class:`~.projection.port.Projection`.
+
+    Args:
+        policy: Tiers, actions and times.
+    """
+
+    name = "alerts"
+    logic_version = 1
+    streams: tuple[str, ...] = ("lifecycle",)
+    event_types = frozenset({*_TAKERS, _CLOCK})
+    emits = frozenset(
+        {"alert.raised", "alert.resolved", "investigation.opened", "serving_state.changed"}
+    )
+    tables: tuple[Table, ...] = (ALERTS, HISTORY, SERVING_STATES, FINDINGS)
+
+    def __init__(self, policy: DriftPolicy) -> None:
+        self._policy = policy
+        self._source = Source(self.name, self.logic_version)
+
+    def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
+        """Apply events of one log, in order, to its state; give rows and derived events.
+
+        Raises:
+            StateError: The state was computed with another policy.
+        """
+        step = Step(self._policy, self._source, state)
+        if not step.book.require(self._policy.digest.hex()):
+            raise StateError(
+                "the drift policy is another one than the alerts were computed with: run "
+                "`auditspine rebuild alerts` with the new one, which judges the whole log anew"
+            )
+        for event in events:
+            step.begin(event)
+            serves = event.event_type == "serving.observed"
+            look(step, event.body["deployment"]["name"] if serves else "")
+            taker = _TAKERS.get(event.event_type)
+            if taker is not None:
+                taker(step, event)
+            step.end()
+        return step.changes()

@@ -1,0 +1,179 @@
+"""What serves is held against what is said to be deployed; silence is noticed."""
+
+import pytest
+from tests.unit.processors.alert_events import EVIDENCE, Log, micros, policy_with, ref
+
+GRACE, SILENT = 5, 65  # minutes
+
+
+def types(said) -> list[str]:
+    return [name for name, _ in said]
+
+
+@pytest.fixture
+def log() -> Log:
+    made = Log()
+    made.deploy("3")
+    made.minute = 1
+    made.observe("3")
+    return made
+
+
+def test_what_is_deployed_serves_without_a_word(log) -> None:
+    log.minute = 6
+    assert log.observe("3") == []
+    assert log.alerts() == []
+
+
+def test_another_model_is_an_alert_after_the_grace(log) -> None:
+    log.minute = 11
+    assert log.observe("4") == []
+    assert log.beat(11 - 1 + GRACE - 0.1) == []
+    said = log.beat(11 - 1 + GRACE)
+    assert types(said) == ["alert.raised", "investigation.opened", "serving_state.changed"]
+    body = said[0][1]
+    assert (body.kind, body.cause, body.tier) == ("served", "served", "stop_the_line")
+    assert body.model.version == "4"
+    assert body.evidence[0].origin == EVIDENCE
+    assert log.serving() == {"risk-eu 4": ("fallback", True, False)}
+    log.minute = 20
+    assert log.observe("4") == []
+    assert log.alerts()[0]["signals"] == 2
+
+
+def test_a_deployment_that_is_told_within_the_grace_is_no_alert(log) -> None:
+    log.minute = 11
+    log.observe("4")
+    log.minute = 14
+    log.deploy("4")
+    assert log.beat(60) == []
+    assert log.alerts() == []
+
+
+def test_another_configuration_of_the_model_is_an_alert(log) -> None:
+    other = ref("deployment", "risk-eu", "2")
+    log.observe("3", deployment=other)
+    assert log.beat(20)[0][1].kind == "served"
+
+
+def test_an_undeclared_deployment_of_a_tenant_that_declares_is_an_alert(log) -> None:
+    log.observe("3", deployment=ref("deployment", "risk-us"))
+    assert log.beat(20)[0][1].deployment.name == "risk-us"
+
+
+def test_a_tenant_that_never_says_what_it_deploys_has_a_finding_and_no_alert() -> None:
+    log = Log()
+    log.observe("3")
+    log.minute = 10
+    log.observe("3")
+    assert log.beat(60) == []
+    assert log.findings() == ["undeclared_deployment"]
+
+
+def test_a_model_that_was_replaced_may_serve_for_the_grace_and_no_longer(log) -> None:
+    log.minute = 10
+    log.deploy("4")
+    log.minute = 14
+    assert log.observe("3") == []
+    log.minute = 21
+    log.observe("3")
+    assert types(log.beat(21 - 1 + GRACE))[0] == "alert.raised"
+
+
+def test_a_report_that_comes_late_is_of_the_time_that_it_tells_of(log) -> None:
+    log.minute = 10
+    log.deploy("4")
+    log.minute = 60
+    assert log.observe("3", started_at=micros(5), ended_at=micros(9)) == []
+    assert log.beat(70) == []
+
+
+def test_a_part_of_the_traffic_stands_beside_the_rest(log) -> None:
+    log.deploy("4", traffic_share=0.1)
+    log.minute = 20
+    log.observe("3")
+    log.observe("4")
+    assert log.beat(40) == []
+    log.deploy("4", "scaled", traffic_share=1.0)
+    log.minute = 50
+    log.observe("3")
+    assert types(log.beat(55))[0] == "alert.raised"
+
+
+def test_another_environment_does_not_replace_it(log) -> None:
+    log.deploy("4", environment="staging")
+    log.minute = 50
+    assert log.observe("3") == []
+
+
+@pytest.mark.parametrize("action", ["paused", "retired"])
+def test_what_is_not_serving_any_more_must_not_serve(log, action) -> None:
+    log.deploy("3", action)
+    log.minute = 20
+    log.observe("3")
+    assert types(log.beat(25))[0] == "alert.raised"
+
+
+@pytest.mark.parametrize("artifact", [ref("model", "risk", "3"), ref("deployment", "risk-eu")])
+def test_what_is_retired_must_not_serve(log, artifact) -> None:
+    log.take("artifact.retired", {"artifact": artifact, "reason": "old", "content": "kept"})
+    log.minute = 20
+    log.observe("3")
+    assert types(log.beat(25))[0] == "alert.raised"
+
+
+def test_a_repeated_report_changes_nothing(log) -> None:
+    log.minute = 11
+    log.observe("4")
+    before = dict(log.state.values)
+    assert log.fold([log.events[-1]]) == []
+    assert log.state.values == before
+
+
+def test_a_deployment_that_falls_silent_is_an_alert_that_ends_with_the_next_traffic(log) -> None:
+    assert log.beat(1 + SILENT - 0.1) == []
+    (name, body), *rest = log.beat(1 + SILENT)
+    assert (name, rest) == ("alert.raised", [])
+    assert (body.kind, body.cause, body.tier) == ("traffic", "silent", "caution")
+    assert log.beat(1000) == []
+    (name, body), *rest = log.observe("3")
+    assert (name, body.cause, rest) == ("alert.resolved", "quiet", [])
+    assert types(log.beat(2000)) == ["alert.raised"]
+
+
+def test_traffic_that_is_back_when_the_silence_is_noticed_is_no_alert(log) -> None:
+    log.minute = 500
+    assert log.observe("3") == []
+    assert log.beat(501) == []
+
+
+def test_what_is_paused_may_be_silent_and_what_is_resumed_has_time(log) -> None:
+    log.deploy("3", "paused")
+    assert log.beat(1000) == []
+    log.deploy("3", "resumed")
+    assert log.beat(1000 + SILENT - 1) == []
+    assert log.beat(1000 + SILENT)[0][1].cause == "silent"
+
+
+def test_pausing_ends_the_alert_that_it_is_silent(log) -> None:
+    log.beat(100)
+    assert types(log.deploy("3", "paused")) == ["alert.resolved"]
+
+
+def test_what_never_had_traffic_is_not_silent() -> None:
+    log = Log()
+    log.deploy("3")
+    assert log.beat(1000) == []
+
+
+def test_silence_can_be_turned_off() -> None:
+    log = Log(policy_with(("silence_minutes = 60", "silence_minutes = 0")))
+    log.deploy("3")
+    log.observe("3")
+    assert log.beat(10_000) == []
+
+
+def test_a_report_of_no_predictions_is_not_traffic(log) -> None:
+    log.minute = 30
+    log.observe("3", predictions=0)
+    assert types(log.beat(1 + SILENT)) == ["alert.raised"]
