@@ -19,8 +19,8 @@ from rich.table import Table
 
 from auditspine.cli.processors import PROJECTIONS
 from auditspine.schemas.codec import encode
+from bench import guard, ledger, machine, publish, questions, sink, verification, workers
 from bench import latency as latency_
-from bench import ledger, machine, publish, questions, sink, verification, workers
 from bench.backbone import Backbone, backbone, predictions
 
 console = Console(width=100)
@@ -80,6 +80,8 @@ def _run(made: Backbone, options: argparse.Namespace, size: int) -> dict[str, di
         _show(f"Stages of {name}, µs per event", found[f"{name} stages"])
     found["questions"] = questions.measure(made)
     _show("Questions about lineage, ms (median)", found["questions"])
+    found["guard"] = guard.measure(made)
+    _show("Serving guard", found["guard"])
     limits = list(found["limits"].values())
     ceiling = 1 / (2 / limits[1] + 1 / limits[0])
     _ratio("chain and Merkle : SHA-256 alone", verified["core: chain and Merkle"], ceiling, None)

@@ -9,6 +9,7 @@
     │   ├── BrokerUnreachableError   no broker answered
     │   ├── DeliveryPendingError     not acknowledged yet; still being delivered
     │   └── DeliveryError            given up, not acknowledged; publish the event again
+    ├── ServingBlockedError  this model may not serve: do what its verdict says
     └── SetupError           stop, and have the deployment fixed
         ├── TopicError               a topic is missing or has another number of partitions
         └── ClientClosedError        the client was closed, or belongs to the parent process
@@ -86,6 +87,22 @@ class DeliveryError(RetryError):
         self.topic = topic
         self.partition = partition
         self.sequence = sequence
+
+
+class ServingBlockedError(ProducerError):
+    """A model may not serve: answer with the fallback, or not at all.
+
+    Attributes:
+        action: ``fallback`` or ``block``.
+        state: ``live``, ``fallback``, ``blocked`` or ``unknown``.
+        verdict: The guard's whole verdict.
+    """
+
+    def __init__(self, action: str, state: str, reason: str, verdict: object) -> None:
+        super().__init__(f"the model may not serve ({action}, {state}): {reason}")
+        self.action = action
+        self.state = state
+        self.verdict = verdict
 
 
 class SetupError(ProducerError):

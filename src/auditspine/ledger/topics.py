@@ -14,6 +14,9 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_SOURCE_BYTES = 2 * 1024 * 1024
 """Largest message of a source topic, as it is uncompressed: a segment always has room for it."""
 
+MAX_SERVING_BYTES = 64 * 1024
+"""Largest value of a record of the serving topic."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -30,6 +33,11 @@ class Topics:
     prefix: str = "auditspine."
     partitions: int = 4
     control_prefix: str = ""
+
+    @property
+    def serving(self) -> str:
+        """The topic that tells services whether a model may serve: compacted, and not sealed."""
+        return self.prefix + "serving"
 
     @property
     def own_streams(self) -> tuple[str, ...]:
@@ -64,14 +72,17 @@ class Topics:
 
     def all(self) -> dict[str, int]:
         """Give every topic of its own with its number of partitions."""
-        return {
+        logs = {
             name(stream): self.partition_count(stream)
             for stream in self.own_streams
             for name in (self.source, self.sealed)
         }
+        return {**logs, self.serving: self.partitions}
 
     def config(self, topic: str) -> dict[str, str]:
         """Give the configuration that a topic is created with."""
+        if topic == self.serving:
+            return {**_CONFIG, **_COMPACTED}
         if topic.endswith(".sealed"):
             return dict(_CONFIG)
         # Uncompressed, the broker's limit holds for what the ledger will see: a small message
@@ -88,6 +99,20 @@ _CONFIG = {
     "min.insync.replicas": "2",  # accepted at replication 1 as well
     "unclean.leader.election.enable": "false",
     "max.message.bytes": str(MAX_MESSAGE_BYTES),
+}
+
+_COMPACTED = {
+    "cleanup.policy": "compact",
+    "compression.type": "uncompressed",
+    "max.message.bytes": str(16 * MAX_SERVING_BYTES),
+    # A sign of life each second is what fills it: short segments and a low ratio keep what a
+    # service reads at its start to about half an hour of them.
+    "segment.ms": "300000",
+    "segment.bytes": str(16 * 1024 * 1024),
+    "min.cleanable.dirty.ratio": "0.1",
+    "max.compaction.lag.ms": "1800000",
+    # A newer record that an older one follows stays until the writer has put it right.
+    "min.compaction.lag.ms": "600000",
 }
 
 

@@ -1,0 +1,307 @@
+"""Stops reach a guard on the real broker; what it cannot know, it says, and then fails closed."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.waiting import await_true
+
+from auditspine.embedded.kafka import KafkaNode, KafkaSettings
+from auditspine.ledger.note import raw_public_key
+from auditspine.ledger.serving import (
+    SIGNATURE_HEADER,
+    ServingRecord,
+    encode_value,
+    partition_of,
+    sign,
+)
+from auditspine.ledger.topics import Topics
+from auditspine.producers.errors import ServingBlockedError
+from auditspine.producers.guard import ServingGuard
+from auditspine.sinks.errors import BadDataError, BrokerError
+from auditspine.sinks.serving import AliveLoop, ServingStates
+from auditspine.sinks.serving_topic import Followed, ServingTopic
+
+TENANT, DEPLOYMENT = "acme", "mortgage-risk-eu"
+MODEL, OTHER = b"m" * 32, b"o" * 32
+COLUMNS = (
+    *("origin", "tenant", "deployment", "model_digest", "state", "releases_frozen"),
+    *("quarantined", "alert_id", "reason", "since", "version"),
+)
+
+
+class Inner:
+    def __init__(self) -> None:
+        self.written: list[tuple] = []
+
+    def write(self, table, columns, rows) -> None:
+        self.written.append((table, tuple(columns), list(rows)))
+
+
+@dataclass
+class Processor:
+    """A processor's end of the topic, and guards that follow it."""
+
+    servers: str
+    topics: Topics
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    inner: Inner = field(default_factory=Inner)
+    guards: list[ServingGuard] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.partition = partition_of(TENANT, self.topics.partitions)
+        name = self.topics.serving
+        config = {**self.topics.config(name), "min.insync.replicas": "1"}
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        for future in admin.create_topics(
+            [NewTopic(name, self.topics.partitions, 1, config=config)]
+        ).values():
+            future.result(20)
+        self.begin()
+
+    def begin(self) -> None:
+        self.topic = ServingTopic({"bootstrap.servers": self.servers}, self.topics, self.key)
+        self.states = ServingStates(self.inner, self.topic)
+        self.loop = AliveLoop(self.topic, self.followed, every_s=0.2)
+        self.thread = threading.Thread(target=self.loop.run)
+        self.thread.start()
+
+    def followed(self) -> dict[int, Followed]:
+        return dict.fromkeys(range(self.topics.partitions), Followed(9, 0))
+
+    def end(self) -> None:
+        self.loop.stop()
+        self.thread.join(20)
+        self.topic.close()
+
+    def say(self, version: int, state: str, **other) -> None:
+        self.states.write("serving_states", COLUMNS, [row(version, state, **other)])
+
+    def guard(self, **options) -> ServingGuard:
+        fixed = {"tenant": TENANT, "deployment": DEPLOYMENT, "keys": [raw_public_key(self.key)]}
+        fixed |= {"topics": self.topics}
+        guard = ServingGuard(self.servers, **{**fixed, **options})
+        self.guards.append(guard)
+        return guard
+
+    def put(self, record: ServingRecord, *, key=None, header=True, value=True) -> None:
+        """Put a record there as anybody may who can write to the topic."""
+        producer = Producer({"bootstrap.servers": self.servers, "log_level": 0})
+        name, signed = record.key, encode_value(record)
+        signature = sign(key or self.key, self.topics.serving, self.partition, name, signed)
+        producer.produce(
+            self.topics.serving,
+            signed if value else None,
+            key=name,
+            partition=self.partition,
+            headers={SIGNATURE_HEADER: signature} if header else {},
+        )
+        assert producer.flush(10) == 0
+
+
+def row(version: int, state: str, **other) -> list[object]:
+    values = {
+        "origin": "o",
+        "tenant": TENANT,
+        "deployment": DEPLOYMENT,
+        "model_digest": MODEL,
+        "state": state,
+        "releases_frozen": 1,
+        "quarantined": 0,
+        "alert_id": "alert-1",
+        "reason": "drift",
+        "since": 1_700_000_000_000,
+        "version": version,
+    }
+    return list({**values, **other}.values())
+
+
+def record(version: int, state) -> ServingRecord:
+    return ServingRecord(
+        TENANT,
+        DEPLOYMENT,
+        MODEL,
+        state,
+        True,
+        False,
+        "alert-1",
+        "drift",
+        1_700_000_000_000,
+        version,
+    )
+
+
+@pytest.fixture
+def processor(kafka, topic_prefix) -> Iterator[Processor]:
+    made = Processor(kafka.bootstrap_servers, Topics(prefix=topic_prefix))
+    yield made
+    for guard in made.guards:
+        guard.close()
+    made.end()
+
+
+def test_a_stop_reaches_the_guard_at_once_and_only_for_its_digest(processor) -> None:
+    guard = processor.guard()
+    assert guard.wait_ready(15)
+    assert guard.check(MODEL).action == "serve"
+    processor.say(5, "blocked")
+    began = time.monotonic()
+    await_true(lambda: guard.check(MODEL).action == "block", "the stop arrived", 5)
+    assert time.monotonic() - began < 1
+    verdict = guard.check("sha256:" + MODEL.hex())
+    assert (verdict.state, verdict.reason, verdict.alert_id) == ("blocked", "drift", "alert-1")
+    assert verdict.staleness_s < 2
+    other = guard.check(OTHER)
+    assert (other.action, other.releases_frozen) == ("serve", True)
+    with pytest.raises(ServingBlockedError, match=r"block, blocked\): drift") as stopped:
+        guard.require(MODEL)
+    assert stopped.value.verdict.alert_id == "alert-1"
+    assert guard.require(OTHER).state == "live"
+
+    processor.say(6, "live", alert_id=None, releases_frozen=0)
+    await_true(lambda: guard.check(MODEL).action == "serve", "the model serves again", 5)
+    assert guard.ignored == {}
+    assert [rows[0][-1] for _, _, rows in processor.inner.written] == [5, 6]
+
+
+def test_what_nobody_trusted_signed_or_is_older_changes_nothing(processor) -> None:
+    guard = processor.guard()
+    processor.say(5, "blocked")
+    assert guard.wait_ready(15)
+    await_true(lambda: guard.check(MODEL).action == "block", "the stop arrived", 5)
+    processor.put(record(9, "live"), key=Ed25519PrivateKey.generate())
+    processor.put(record(9, "live"), header=False)
+    processor.put(record(9, "live"), value=False)  # a deletion
+    processor.put(record(4, "live"))  # an old writer, or an old record said again
+    await_true(lambda: sum(guard.ignored.values()) >= 4, "all were read", 5)
+    assert guard.ignored == {"signature": 1, "format": 2, "older": 1}
+    assert guard.check(MODEL).state == "blocked"
+    # What compaction would keep of them is put right: the newest state stands last again.
+    late = processor.guard()
+    assert late.wait_ready(15)
+    assert late.check(MODEL).state == "blocked"
+    assert last_of(processor, record(1, "live").key) == encode_value(record(5, "blocked"))
+
+
+def last_of(processor: Processor, key: bytes) -> bytes | None:
+    consumer = Consumer(
+        {"bootstrap.servers": processor.servers, "group.id": "look", "log_level": 0}
+    )
+    place = TopicPartition(processor.topics.serving, processor.partition, 0)
+    consumer.assign([place])
+    _, high = consumer.get_watermark_offsets(place, timeout=10)
+    found, at = None, -1
+    while at < high - 1:
+        message = consumer.poll(1)
+        if message is not None and message.error() is None:
+            at = message.offset()
+            found = message.value() if message.key() == key else found
+    consumer.close()
+    return found
+
+
+def test_without_signs_of_life_it_is_unknown_and_fails_closed_and_comes_back(processor) -> None:
+    processor.say(5, "fallback")
+    guards = {
+        action: processor.guard(max_staleness_s=2, when_unknown=action)
+        for action in ("block", "fallback", "serve")
+    }
+    for guard in guards.values():
+        assert guard.wait_ready(15)
+        await_true(lambda guard=guard: guard.check(MODEL).action == "fallback", "the state", 5)
+    processor.end()
+    ended = time.monotonic()
+    await_true(lambda: guards["block"].check(OTHER).action == "block", "unknown", 10)
+    assert time.monotonic() - ended < 3
+    await_true(lambda: guards["serve"].check(OTHER).state == "unknown", "unknown", 10)
+    verdict = guards["block"].check(OTHER)
+    assert verdict.state == "unknown"
+    assert "at most 2 s are allowed" in verdict.reason
+    assert guards["serve"].check(OTHER).action == "serve"
+    assert guards["serve"].check(MODEL).action == "fallback"  # a stop that was seen holds
+    assert guards["fallback"].check(OTHER).action == "fallback"
+    assert not guards["block"].wait_ready(0.1)
+
+    processor.begin()  # another process goes on; it knows what the topic says
+    for guard in guards.values():
+        assert guard.wait_ready(15)
+    assert guards["block"].check(MODEL).state == "fallback"
+
+
+def test_many_records_are_read_at_the_start(processor) -> None:
+    rows = [
+        row(n, "blocked", model_digest=n.to_bytes(32, "big"), deployment=f"d{n % 7}")
+        for n in range(2000)
+    ]
+    rows.append(row(2000, "fallback"))
+    processor.states.write("serving_states", COLUMNS, rows)
+    guard = processor.guard()
+    began = time.monotonic()
+    assert guard.wait_ready(30)
+    assert time.monotonic() - began < 10
+    assert guard.check(MODEL).action == "fallback"
+    assert processor.guard(deployment="d3").wait_ready(30)
+
+
+def test_the_inner_store_gets_everything_and_bad_rows_are_refused(processor) -> None:
+    processor.states.write("alerts", ("a",), [("x",)])
+    assert processor.inner.written == [("alerts", ("a",), [("x",)])]
+    with pytest.raises(BadDataError, match="model_digest"):
+        processor.say(1, "blocked", model_digest=b"short")
+    with pytest.raises(BadDataError, match="column tenant"):
+        processor.states.write("serving_states", ("deployment",), [("x",)])
+    assert len(processor.inner.written) == 1
+
+
+def test_a_forked_child_begins_anew_and_the_parent_goes_on(processor) -> None:
+    processor.say(5, "blocked")
+    guard = processor.guard()
+    assert guard.wait_ready(15)
+    child = os.fork()
+    if child == 0:  # never return into pytest from here
+        code = 1
+        try:
+            signal.alarm(30)
+            first = guard.check(MODEL)
+            stands = (first.state, first.action) == ("unknown", "block")
+            code = 0 if stands and guard.wait_ready(15) and guard.check(MODEL).alert_id else 2
+            guard.close()
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert guard.check(MODEL).state == "blocked"
+    guard.close()
+    assert guard.check(OTHER).reason == "unknown: the guard is closed"
+
+
+def test_a_broker_that_hangs_makes_it_unknown_and_a_write_fails(tmp_path: Path) -> None:
+    node = KafkaNode(tmp_path / "kafka", tmp_path / "kafka.log", KafkaSettings(heap_mb=384))
+    node.start()
+    try:
+        processor = Processor(node.bootstrap_servers, Topics(prefix="own."))
+        guard = processor.guard(max_staleness_s=2)
+        assert guard.wait_ready(15)
+        os.kill(node.process.pid, signal.SIGSTOP)
+        frozen = time.monotonic()
+        await_true(lambda: guard.check(OTHER).action == "block", "unknown", 10)
+        assert time.monotonic() - frozen < 3
+        kafka = {"bootstrap.servers": processor.servers, "delivery.timeout.ms": "500"}
+        topic = ServingTopic(kafka, processor.topics, processor.key)
+        with pytest.raises(BrokerError, match="was not written"):
+            topic.publish([record(1, "blocked")])
+        topic.close()
+        os.kill(node.process.pid, signal.SIGCONT)
+        assert guard.wait_ready(30)
+        assert guard.check(OTHER).action == "serve"
+        guard.close()
+        processor.end()
+    finally:
+        node.kill()
