@@ -23,7 +23,7 @@ TABLES = (
     *("access_edges", "findings", "schema_migrations"),
     *("lineage_nodes", "lineage_edges", "lineage_marks"),
     *("access_grants", "access_verdicts", "access_reviews"),
-    *("alerts", "alert_history", "serving_states"),
+    *("alerts", "alert_history", "serving_states", "drift_levels"),
 )
 VIEWS = (
     *("log_heads", "committed_entries", "committed_evidence", "committed_quarantine"),

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.cli.errors import CliError
+from auditspine.ledger.control import EVERY_TENANT
 from auditspine.ledger.note import raw_public_key
 from auditspine.ledger.segment import FORMAT, Place
 from auditspine.ledger.spaces import Space
@@ -40,6 +41,12 @@ from auditspine.schemas.models import (
 )
 
 OPERATOR = "operator"
+SPEAKERS: Mapping[str, tuple[str, ...]] = {
+    "drift": ("drift.signalled", "serving.observed"),
+    "alerts": ("alert.raised", "alert.resolved", "investigation.opened", "serving_state.changed"),
+    "notify": ("notification.delivered",),
+}
+"""The processors that publish events, and which: each has a key of its own for all tenants."""
 _READ_TIMEOUT_S = 15.0
 
 
@@ -143,6 +150,7 @@ class Operator:
         log_key: bytes,
         logs: Sequence[Place],
         registry: Mapping[str, int] | None = None,
+        speakers: Mapping[str, bytes] | None = None,
     ) -> list[Delivery]:
         """Say what a control log begins with, as far as it was not said.
 
@@ -151,6 +159,7 @@ class Operator:
             log_key: The ledger's public key, 32 bytes.
             logs: The logs that it will seal.
             registry: A registry's schema id by event type, known beside the derived ids.
+            speakers: Public key of each processor of :data:`SPEAKERS`.
 
         Returns:
             What was published.
@@ -161,6 +170,11 @@ class Operator:
             published[0].result(30)  # the root must be entry 0
         if log_key not in said.keys:
             published.append(self.register_key(log_key, "ledger", (PLATFORM_TENANT,), (), "log"))
+        published += [
+            self.register_key(key, f"auditspine-{name}", (EVERY_TENANT,), SPEAKERS[name])
+            for name, key in (speakers or {}).items()
+            if key not in said.keys
+        ]
         elsewhere = registry or {}
         published += [
             self._say(

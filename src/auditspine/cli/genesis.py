@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.cli.connections import clickhouse_client, schema_ids
-from auditspine.cli.control import Operator, read_control
+from auditspine.cli.control import SPEAKERS, Operator, read_control
 from auditspine.cli.errors import CliError
 from auditspine.cli.settings import Settings
 from auditspine.cli.topics_admin import admin_client, cluster_id, create_topics, topic_states
@@ -49,6 +49,7 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
     admin = admin_client(kafka)
     log_key = _key(settings.log_key_path)
     operator_key = _key(settings.operator_key_path)
+    speakers = {name: raw_public_key(_key(settings.processor_key_path(name))) for name in SPEAKERS}
     spaces = [settings.in_space(space.name) for space in settings.routing]
     created = [
         topic for each in spaces for topic in create_topics(admin, each.topics, each.replication)
@@ -58,7 +59,9 @@ def prepare(settings: Settings, kafka: dict[str, str]) -> Prepared:
     operator = Operator(kafka, settings.topics, operator_key, state)
     try:
         said = read_control(kafka, settings.topics)
-        published = operator.begin(said, raw_public_key(log_key), logs, schema_ids(settings))
+        published = operator.begin(
+            said, raw_public_key(log_key), logs, schema_ids(settings), speakers
+        )
         for delivery in published:
             delivery.result(30)
     finally:

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import faust
+from mode.types.services import ServiceT
 
+from auditspine.cli.composing import make_app
 from auditspine.cli.connections import (
     clickhouse_store,
     has_clickhouse,
     kafka_properties,
     read_trust,
 )
-from auditspine.cli.control import read_control
 from auditspine.cli.errors import CliError
 from auditspine.cli.known_heads import CommittedHeads
 from auditspine.cli.settings import Settings
+from auditspine.cli.speaking import make_speaking
 from auditspine.ledger.keyfile import read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.processors.access.fold import AccessProjection
@@ -22,13 +24,7 @@ from auditspine.processors.hosting import run_worker
 from auditspine.processors.ledger.app import make_ledger_app
 from auditspine.processors.ledger.config import LedgerConfig
 from auditspine.processors.lineage.fold import LineageProjection
-from auditspine.processors.projection.app import ProjectionConfig, make_projection_app
-from auditspine.processors.projection.follower import Parts
-from auditspine.processors.projection.history import SealedHistory
 from auditspine.processors.projection.port import Projection
-from auditspine.schemas.catalogue import schema_texts
-from auditspine.schemas.codec import Decoder
-from auditspine.sinks.projections import ProjectionWriter
 
 PROJECTIONS: Mapping[str, Callable[[Settings], Projection]] = {
     "access": lambda settings: AccessProjection(
@@ -37,6 +33,9 @@ PROJECTIONS: Mapping[str, Callable[[Settings], Projection]] = {
     "lineage": lambda _: LineageProjection(),
 }
 """Every projection by its name, made as the settings say."""
+
+SPEAKING = ("drift", "alerts", "notify")
+"""The processors that publish what they derive, or tell people: not rebuilt beside their worker."""
 
 
 def run_processors(names: Sequence[str], settings: Settings, instance: str | None) -> None:
@@ -51,14 +50,19 @@ def run_processors(names: Sequence[str], settings: Settings, instance: str | Non
         CliError: Something that they need is not named or not there.
     """
     kafka = kafka_properties(settings)
-    run_worker(
-        [
-            _ledger(settings, kafka, instance)
-            if name == "ledger"
-            else _projection(PROJECTIONS[name](settings), settings, kafka, instance)
-            for name in names
-        ]
-    )
+    apps: list[faust.App] = []
+    services: list[ServiceT] = []
+    for name in names:
+        if name == "ledger":
+            apps.append(_ledger(settings, kafka, instance))
+        elif name in SPEAKING:
+            app, beside = make_speaking(name, settings, kafka, instance)
+            apps.append(app)
+            services += beside
+        else:
+            projection = PROJECTIONS[name](settings)
+            apps.append(make_app(projection, settings, kafka, instance))
+    run_worker(apps, services)
 
 
 def _ledger(settings: Settings, kafka: dict[str, str], instance: str | None) -> faust.App:
@@ -92,29 +96,3 @@ def _access_policy(settings: Settings) -> AccessPolicy:
         return AccessPolicy(settings.access_policy.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
         raise CliError(f"the access policy {settings.access_policy} cannot be read: {exc}") from exc
-
-
-def _projection(
-    projection: Projection, settings: Settings, kafka: dict[str, str], instance: str | None
-) -> faust.App:
-    keys = [known.public_key for known in read_trust(settings.trust_path).log_keys]
-    texts = {**schema_texts(), **read_control(kafka, settings.topics).schemas}
-    properties = dict(kafka)
-    if instance is not None:
-        properties["group.instance.id"] = f"{instance}-{projection.name}"
-    config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], properties)
-    parts = Parts(
-        projection,
-        Decoder(texts),
-        ProjectionWriter(clickhouse_store(settings)),
-        tuple(keys),
-        settings.state_path,
-        settings.partitions,
-        history(settings, kafka, keys),
-    )
-    return make_projection_app(config, parts)
-
-
-def history(settings: Settings, kafka: dict[str, str], keys: Sequence[bytes]) -> SealedHistory:
-    """Give what moved tenants did in other spaces, from the sealed topics."""
-    return SealedHistory(kafka, settings.topics.sealed("control"), keys)

@@ -96,6 +96,13 @@ class Settings(BaseSettings):
         ),
     ] = Rules()
 
+    drift_policy: Annotated[
+        Path | None, Field(description="TOML file of monitors, tiers and actions (docs/drift.md).")
+    ] = None
+    notifications: Annotated[
+        Path | None, Field(description="TOML file of who is told how; nobody without one.")
+    ] = None
+
     log_format: Annotated[
         Literal["text", "json"], Field(description="How workers write their log lines.")
     ] = "text"
@@ -181,6 +188,10 @@ class Settings(BaseSettings):
     def operator_key_path(self) -> Path:
         """Where the operator's key lies."""
         return self.operator_key or self.data_dir / "keys" / "operator.pem"
+
+    def processor_key_path(self, processor: str) -> Path:
+        """Where the key lies that a processor signs what it derives with."""
+        return self.log_key_path.with_name(f"{processor}.pem")
 
     @property
     def trust_path(self) -> Path:

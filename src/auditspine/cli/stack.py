@@ -30,7 +30,9 @@ from auditspine.sinks.migrate import TABLES, VIEWS
 _ATTEMPTS = 5
 _PAUSE_S = 1.0
 _PASSING = (KafkaException, BrokerUnreachableError, RetryError, UnavailableError)
-WORKERS = ("ledger-1", "ledger-2", "access-1", "lineage-1", "sink-1")
+WORKERS = ("ledger-1", "ledger-2", "access-1", "lineage-1", "drift-1", "alerts-1", "sink-1")
+NOTIFIER = "notify-1"
+"""Runs where the settings say who is told."""
 PARTS = ("kafka", "clickhouse", *WORKERS)
 
 
@@ -125,7 +127,8 @@ def describe_stack(
         ready=lambda: is_ready(clickhouse.url) and prepared(),
         ready_timeout_s=180.0,
     )
-    workers = [_worker(name, data.root) for name in WORKERS]
+    names = WORKERS if settings.notifications is None else (*WORKERS, NOTIFIER)
+    workers = [_worker(name, data.root) for name in names]
     workers += [part for space in settings.routing for part in _space_workers(space, data.root)]
     return Stack([kafka, door, *workers], endpoints)
 
@@ -145,7 +148,7 @@ def _space_workers(space: Space, root: Path) -> list[Part]:
     """Give what works in a space of its own: one worker for all processors, and one sink."""
     if space.is_shared:
         return []
-    processors = ("worker", "ledger", "access", "lineage")
+    processors = ("worker", "ledger", "access", "lineage", "drift", "alerts")
     return [
         _part(f"worker-{space.name}", ("--space", space.name, *processors), root),
         _part(f"sink-{space.name}", ("--space", space.name, "sink"), root),

@@ -53,10 +53,8 @@ def rebuild(
 
     `auditspine rebuild access`
     """
-    from auditspine.cli.processors import (  # noqa: PLC0415 - Faust is slow to import
-        PROJECTIONS,
-        history,
-    )
+    from auditspine.cli.composing import history  # noqa: PLC0415 - Faust is slow to import
+    from auditspine.cli.processors import PROJECTIONS  # noqa: PLC0415
     from auditspine.processors.projection.app import ProjectionConfig  # noqa: PLC0415
     from auditspine.processors.projection.follower import Parts  # noqa: PLC0415
     from auditspine.processors.projection.rebuild import rebuild as replay  # noqa: PLC0415

@@ -1,0 +1,251 @@
+"""Puts together the processors that publish what they derive: drift, alerts, notify.
+
+Beside its app each has what it needs from elsewhere: a speaker with its key, look-ups into other
+logs, the serving topic, the queue of notifications.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+import faust
+from confluent_kafka import Consumer, TopicPartition
+from faust.types import TP
+from mode import Service
+from mode.types.services import ServiceT
+
+from auditspine.cli.composing import make_app, make_parts
+from auditspine.cli.connections import clickhouse_store
+from auditspine.cli.control import read_control
+from auditspine.cli.errors import CliError
+from auditspine.cli.settings import Settings
+from auditspine.cli.speaker import ClockLoop, ProcessorSpeaker
+from auditspine.ledger.keyfile import read_key
+from auditspine.processors.alerts.fold import AlertsProjection
+from auditspine.processors.drift.fold import DriftProjection
+from auditspine.processors.drift.policy import DriftPolicy, parse_policy, shipped_policy
+from auditspine.processors.drift.predictions import PredictionFiles
+from auditspine.processors.drift.profiles import ProfileIndex, SealedProfiles
+from auditspine.processors.hosting import BlockingLoop, LoopService
+from auditspine.processors.notify.fold import NotifyProjection
+from auditspine.processors.projection.app import ProjectionApp
+from auditspine.processors.projection.findings import Source
+from auditspine.processors.projection.port import Projection
+from auditspine.sinks.notify.queue import NotificationQueue
+from auditspine.sinks.notify.sender import SenderLoop
+from auditspine.sinks.notify.settings import load_settings
+from auditspine.sinks.projections import ProjectionWriter
+from auditspine.sinks.serving import AliveLoop, ServingStates
+from auditspine.sinks.serving_topic import Followed, ServingTopic
+
+_TIMEOUT_S = 10.0
+_DELIVERY_S = 120.0
+Made = tuple[faust.App, list[ServiceT]]
+
+
+def make_speaking(
+    name: str, settings: Settings, kafka: dict[str, str], instance: str | None
+) -> Made:
+    """Make a processor of :data:`~auditspine.cli.control.SPEAKERS`, and what runs beside it.
+
+    Raises:
+        CliError: Something that it needs is not named or not there.
+        KeyFileError: Its key cannot be used.
+    """
+    makers: Mapping[str, Callable[[Settings, dict[str, str], str | None], Made]] = {
+        "drift": _drift,
+        "alerts": _alerts,
+        "notify": _notify,
+    }
+    return makers[name](settings, kafka, instance)
+
+
+def drift_policy(settings: Settings) -> DriftPolicy:
+    """Give the drift policy that the settings name, or the shipped one.
+
+    Raises:
+        CliError: It cannot be read.
+        PolicyError: It cannot be used.
+    """
+    path = settings.drift_policy
+    if path is None:
+        return shipped_policy()
+    try:
+        return parse_policy(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CliError(f"the drift policy {path} cannot be read: {exc}") from exc
+
+
+def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:
+    policy = drift_policy(settings)
+    profiles = SealedProfiles(
+        make_parts(ProfileIndex(), settings, kafka), settings.topics, {"log_level": "0", **kafka}
+    )
+    source = SourceEnds(kafka, settings.topics.source("inference"))
+    predictions = PredictionFiles(
+        settings.state_path / f"drift-v{DriftProjection.logic_version}",
+        lambda partition: source.is_folded(app, partition),
+        policy.monitors.outcome_days,
+    )
+    projection = DriftProjection(profiles, predictions, policy)
+    speaker = _speaker(projection, settings, kafka, instance)
+    app = make_app(projection, settings, kafka, instance, speaker=speaker)
+
+    def close() -> None:
+        speaker.close()
+        profiles.close()
+        predictions.close()
+        source.close()
+
+    return app, [Closing(close)]
+
+
+def _alerts(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:
+    projection = AlertsProjection(drift_policy(settings))
+    speaker = _speaker(projection, settings, kafka, instance)
+    key = read_key(settings.processor_key_path(projection.name))
+    topic = ServingTopic({"log_level": "0", **kafka}, settings.topics, key)
+    store = ServingStates(ProjectionWriter(clickhouse_store(settings)), topic)
+    app = make_app(projection, settings, kafka, instance, store=store, speaker=speaker)
+    source = SourceEnds(kafka, settings.topics.source("lifecycle"))
+    alive = AliveLoop(topic, lambda: source.followed(app))
+
+    def tenants() -> list[str]:
+        own = {tp.partition for tp in list(app.followers)}
+        known = read_control(kafka, settings.topics).tenants
+        count = settings.partitions
+        return [each for each in known if crc32(each.encode()) % count in own]
+
+    def close() -> None:
+        speaker.close()
+        topic.close()
+        source.close()
+
+    return app, [
+        _loop(lambda: alive, "alive"),
+        _loop(lambda: ClockLoop(speaker, tenants), "clock"),
+        Closing(close),
+    ]
+
+
+def _notify(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:
+    projection = NotifyProjection()
+    path = settings.notifications
+    if path is None:
+        raise CliError(
+            "nobody can be told: name a file of receivers in AUDITSPINE_NOTIFICATIONS "
+            "(docs/alerts.md)"
+        )
+    told = load_settings(path)
+    queue = NotificationQueue(settings.state_path / "notify-queue.sqlite3", told)
+    speaker = _speaker(projection, settings, kafka, instance)
+    app = make_app(projection, settings, kafka, instance, store=queue)
+    sender = SenderLoop(queue, told, Recorder(speaker))
+
+    def close() -> None:
+        speaker.close()
+        queue.close()
+
+    return app, [_loop(lambda: sender, "sender"), Closing(close)]
+
+
+class Recorder:
+    """Publishes ``notification.delivered``; see :class:`~auditspine.sinks.notify.port.Recorder`.
+
+    Args:
+        speaker: The notify processor's.
+    """
+
+    def __init__(self, speaker: ProcessorSpeaker) -> None:
+        self._speaker = speaker
+
+    def record(self, tenant: str, body: Mapping[str, Any]) -> None:
+        """Publish what became of a notification; return when the broker has it.
+
+        A repeat has the same event id: a UUID version 7 of the time of what was told.
+        """
+        told, key = UUID(body["event_id"]).int >> 80, str(body["notification_id"])
+        rest = int.from_bytes(sha256(key.encode()).digest()[:10], "big")
+        bits = told << 80 | rest & ~(0xF << 76) | 0x7 << 76
+        event_id = str(UUID(int=bits & ~(0x3 << 62) | 0x2 << 62))
+        said = self._speaker.publish(tenant, ("notification.delivered", event_id), body)
+        said.result(_DELIVERY_S)
+
+
+class SourceEnds:
+    """Tells how far projections are behind the source topic of their stream.
+
+    Args:
+        kafka: librdkafka properties.
+        topic: The source topic.
+    """
+
+    def __init__(self, kafka: Mapping[str, str], topic: str) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self._consumer: Consumer | None = None
+        self._current: dict[int, float] = {}
+
+    def is_folded(self, app: ProjectionApp, partition: int) -> bool:
+        """Tell whether all that a partition holds now is folded by an app."""
+        follower = app.followers.get(TP(f"{self._topic}.sealed", partition))
+        if follower is None:
+            return False
+        if self._consumer is None:
+            properties = {"log_level": "0", **self._kafka, "group.id": "auditspine-ends"}
+            self._consumer = Consumer(properties)
+        place = TopicPartition(self._topic, partition)
+        low, high = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        return bool(follower.position.size >= high - low)
+
+    def followed(self, app: ProjectionApp) -> dict[int, Followed]:
+        """Give how far each assigned partition is followed, and for how long it has been behind."""
+        found, now = {}, time.monotonic()
+        for tp, follower in list(app.followers.items()):
+            if tp.topic == f"{self._topic}.sealed":
+                if self.is_folded(app, tp.partition):
+                    self._current[tp.partition] = now
+                since = self._current.setdefault(tp.partition, now)
+                found[tp.partition] = Followed(follower.position.size, int((now - since) * 1000))
+        return found
+
+    def close(self) -> None:
+        """Give up the connection."""
+        if self._consumer is not None:
+            self._consumer.close()
+
+
+class Closing(Service):
+    """Gives up, at the worker's end, what was made beside an app.
+
+    Args:
+        close: Does it.
+    """
+
+    def __init__(self, close: Callable[[], None], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._close = close
+
+    async def on_shutdown(self) -> None:
+        """Give it up after everything has stopped."""
+        self._close()
+
+
+def _speaker(
+    projection: Projection, settings: Settings, kafka: dict[str, str], instance: str | None
+) -> ProcessorSpeaker:
+    return ProcessorSpeaker(
+        kafka,
+        settings.topics,
+        Source(projection.name, projection.logic_version),
+        read_key(settings.processor_key_path(projection.name)),
+        settings.state_path / "speakers",
+        instance,
+    )
+
+
+def _loop(make: Callable[[], BlockingLoop], name: str) -> LoopService:
+    return LoopService(make, name)
