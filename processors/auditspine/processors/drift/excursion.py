@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from auditspine.processors.drift.mixture import Flags, Floats
+from auditspine.processors.drift.layout import Expected
+from auditspine.processors.drift.mixture import Floats
 
 _SLACKS = np.array([0.25, 1.0, 2.5])[:, None]  # standard errors of a block's mean
+_MOST = 60.0  # so that what is over is forgotten again
 _WAYS = 2 * len(_SLACKS)
 _FIELDS = ("excess", "total", "rows", "position", "at")
 
@@ -46,34 +48,29 @@ class Excursions:
     def __init__(self, monitors: int) -> None:
         self.arrays = {name: np.zeros((_WAYS, monitors)) for name in _FIELDS}
 
-    def add(
-        self, totals: Floats, rows: Floats, means: Floats, sds: Floats, first: tuple[int, int]
-    ) -> None:
+    def add(self, totals: Floats, rows: Floats, expected: Expected, first: tuple[int, int]) -> None:
         """Take a block.
 
         Args:
             totals: Sum of each monitor's score.
             rows: Number of values.
-            means: Of a row, by the reference.
-            sds: By how much a row scatters.
+            expected: What training says of a row.
             first: Position and time of the block's first row.
         """
-        z = (totals - rows * means) / (sds * np.sqrt(np.maximum(rows, 1.0)))
+        scale = expected.sds * np.sqrt(np.maximum(rows, 1.0))
+        z = (totals - rows * expected.means) / scale
         steps = np.concatenate([z - _SLACKS, -z - _SLACKS])
         steps[:, rows == 0] = 0.0
         a = self.arrays
         idle = a["excess"] <= 0.0
-        a["excess"] = np.maximum(a["excess"] + steps, 0.0)
-        a["total"] = np.where(idle, totals, a["total"] + totals)
-        a["rows"] = np.where(idle, rows, a["rows"] + rows)
-        a["position"][idle] = first[0]
-        a["at"][idle] = first[1]
-
-    def restart(self, which: Flags) -> None:
-        """Begin anew for some monitors."""
-        if which.any():
-            for array in self.arrays.values():
-                array[:, which] = 0.0
+        a["excess"] = np.clip(a["excess"] + steps, 0.0, _MOST)
+        on = ~idle
+        a["total"] *= on
+        a["total"] += totals
+        a["rows"] *= on
+        a["rows"] += rows
+        np.putmask(a["position"], idle, first[0])
+        np.putmask(a["at"], idle, first[1])
 
     def found(self, means: Floats) -> Floats:
         """Give each monitor's mean since it has been off.

@@ -7,7 +7,7 @@ rows of a feature that training did not know, says what to expect of each.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ INNER = 0.6745
 SHARED = 0.02
 """Where as many rows share a value, it is worth a monitor of how many differ from it."""
 
+_LEAST_RATE, _LEAST_SD = 1e-4, 1e-3  # of what never or hardly varied in training
 _START = 1e5  # rows between false alarms until the budget is known
 
 
@@ -99,6 +100,20 @@ class Slot:
     rates: int
 
 
+class Expected(NamedTuple):
+    """What is expected of each monitor's score; arrays have an element per monitor.
+
+    Attributes:
+        means: Of a row.
+        sds: By how much a row scatters.
+        rows: Rows that this is known from.
+    """
+
+    means: Floats
+    sds: Floats
+    rows: Floats
+
+
 class Layout:
     """The inputs of a model and their monitors, in a fixed order.
 
@@ -117,6 +132,7 @@ class Layout:
         self.spreads: list[Monitor] = []
         self.rates: list[Monitor] = []
         self._expected: list[tuple[float, int]] = []
+        self._known: Expected | None = None
         for each in inputs:
             self.add(each)
 
@@ -159,6 +175,25 @@ class Layout:
                 np.array([float(known) for _, known in expected]),
                 _START,
             ),
+        )
+
+    @property
+    def expected(self) -> Expected:
+        """What the profiles say of each monitor's score; unlike a bank's reference it stays."""
+        if self._known is None or self._known.means.size != len(self.monitors):
+            self._known = self._expect()
+        return self._known
+
+    def _expect(self) -> Expected:
+        training = [each.profile.training for each in self.placed]
+        rates = np.clip([rate for rate, _ in self._expected], _LEAST_RATE, 1 - _LEAST_RATE)
+        means = [each.mean() for each in training] + [(each**2).mean() for each in training]
+        sds = [each.std() for each in training] + [(each**2).std() for each in training]
+        rows = 2 * [each.rows for each in self.placed] + [known for _, known in self._expected]
+        return Expected(
+            np.concatenate([means, rates]),
+            np.maximum(np.concatenate([sds, np.sqrt(rates * (1 - rates))]), _LEAST_SD),
+            np.array(rows, dtype=float),
         )
 
     def copy(self) -> "Layout":

@@ -5,10 +5,11 @@ Rows are taken in blocks of 25, in the order of the log, wherever segments or re
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auditspine.processors.drift.columns import Rows
 from auditspine.processors.drift.detector import BLOCK, Bank
@@ -17,8 +18,9 @@ from auditspine.processors.drift.layout import Input, Layout, Monitor, read_inpu
 from auditspine.processors.drift.mixture import Flags, Floats
 from auditspine.processors.projection.errors import StateError
 
-REPORTED = 20
+REPORTED = 16
 """Blocks after which it is told how all monitors stand."""
+_TOGETHER = 8  # blocks that are stepped together; divides REPORTED
 
 _FORMAT = 1
 _MAGIC = b"drift"
@@ -125,52 +127,45 @@ class Watch:
         """
         kept = 0 if self._rest is None else len(self._rest)
         held = rows if self._rest is None else self._rest + rows
-        whole = len(held) // BLOCK
+        whole, at = len(held) // BLOCK, 0
         sums = _sums(held, whole)
-        for block in range(whole):
-            last = (block + 1) * BLOCK - 1
-            yield from self._step(sums, held, block, last - kept)
+        while at < whole:
+            end = min(whole, at + _TOGETHER - self.blocks % _TOGETHER)
+            yield from self._steps(sums.part(at, end), held, at, kept)
+            at = end
         self._rest = held.part(whole * BLOCK, len(held))
 
-    def _step(self, sums: "_Sums", held: Rows, block: int, row: int) -> Iterator[Alarm | Levels]:
-        hours = sums.hours[block]
-        parts = (
-            (sums.totals[block], sums.squares[block], sums.counts[block]),
-            (sums.totals[block], sums.squares[block], sums.counts[block]),
-            (sums.rate_totals[block], sums.rate_totals[block], sums.rate_counts[block]),
-        )
-        means = np.concatenate([bank.reference_mean for bank in self._banks])
-        sds = np.concatenate([bank.reference_sd for bank in self._banks])
-        known = np.concatenate([bank.rows for bank in self._banks])
-        alarms = np.concatenate(
-            [_step(bank, part, hours) for bank, part in zip(self._banks, parts, strict=True)]
-        )
-        values = np.concatenate([parts[0][0], parts[1][1], parts[2][0]])
-        counts = np.concatenate([part[2] for part in parts])
-        first = block * BLOCK
-        self._excursions.add(
-            values, counts, means, sds, (int(held.positions[first]), int(held.times[first]))
-        )
-        self.blocks += 1
-        if self.blocks % REPORTED == 0 or alarms.any():
-            yield self._levels(row, alarms)
-        for index in np.flatnonzero(alarms).tolist():
-            yield self._alarm(index, row, float(means[index]), float(sds[index]), known[index])
-        self._excursions.restart(alarms)
+    def _steps(self, sums: "_Sums", held: Rows, first: int, kept: int) -> Iterator[Alarm | Levels]:
+        """Take some blocks, of which only the last can be one after which all levels are told."""
+        rates = (sums.rate_totals, sums.rate_totals, sums.rate_counts)
+        places = (sums.totals, sums.squares, sums.counts)
+        parts = zip(self._banks, (places, places, rates), strict=True)
+        alarms = np.concatenate([_run(bank, part, sums.hours) for bank, part in parts], axis=1)
+        values = np.concatenate([sums.totals, sums.squares, sums.rate_totals], axis=1)
+        counts = np.concatenate([sums.counts, sums.counts, sums.rate_counts], axis=1)
+        expected = self.layout.expected
+        for block in range(len(alarms)):
+            start = (first + block) * BLOCK
+            where = (int(held.positions[start]), int(held.times[start]))
+            self._excursions.add(values[block], counts[block], expected, where)
+            self.blocks += 1
+            row = start + BLOCK - 1 - kept
+            for index in np.flatnonzero(alarms[block]).tolist():
+                yield self._alarm(index, row)
+        if self.blocks % REPORTED == 0:
+            levels = np.concatenate([bank.level for bank in self._banks])
+            found = self._excursions.found(expected.means)
+            yield Levels(row, self.blocks, np.where(alarms[-1], 1.0, levels), expected.means, found)
 
-    def _levels(self, row: int, alarms: Flags) -> Levels:
-        levels = np.concatenate([bank.level for bank in self._banks])
-        expected = np.concatenate([bank.reference_mean for bank in self._banks])
-        found = self._excursions.found(expected)
-        return Levels(row, self.blocks, np.where(alarms, 1.0, levels), expected, found)
-
-    def _alarm(self, index: int, row: int, mean: float, sd: float, known: float) -> Alarm:
+    def _alarm(self, index: int, row: int) -> Alarm:
+        expected = self.layout.expected
+        mean, sd = float(expected.means[index]), float(expected.sds[index])
         window = self._excursions.window(index, mean)
         places, spreads = len(self.layout.places), len(self.layout.spreads)
         if index < places:
             effect = (window.mean - mean) / sd
         elif index < places + spreads:
-            effect = float(np.sqrt(max(window.mean, 0.0) / max(mean, 1e-12)) - 1)
+            effect = float(np.sqrt(max(window.mean, 0.0) / mean) - 1)
         else:
             effect = window.mean - mean
         return Alarm(
@@ -182,7 +177,7 @@ class Watch:
             window.rows,
             window.position,
             window.at,
-            (mean, sd, int(known)),
+            (mean, sd, int(expected.rows[index])),
             window.mean,
         )
 
@@ -245,7 +240,11 @@ class _Sums:
     counts: Floats
     rate_totals: Floats
     rate_counts: Floats
-    hours: np.ndarray
+    hours: NDArray[np.int64]
+
+    def part(self, start: int, end: int) -> "_Sums":
+        """Give some of the blocks."""
+        return _Sums(*(getattr(self, each.name)[start:end] for each in fields(self)))
 
 
 def _sums(rows: Rows, blocks: int) -> _Sums:
@@ -266,8 +265,10 @@ def _sums(rows: Rows, blocks: int) -> _Sums:
     )
 
 
-def _step(bank: Bank, part: tuple[Floats, Floats, Floats], hours: Floats) -> Flags:
-    return bank.step(*part, hours) if bank.rows.size else np.zeros(0, dtype=bool)
+def _run(bank: Bank, part: tuple[Floats, Floats, Floats], hours: NDArray[np.int64]) -> Flags:
+    if not bank.rows.size:
+        return np.zeros((len(hours), 0), dtype=bool)
+    return bank.steps(*part, hours)
 
 
 def pack(head: Mapping[str, object], arrays: Mapping[str, Floats]) -> bytes:
