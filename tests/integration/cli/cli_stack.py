@@ -7,11 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from tests.integration.cli.forked import run_command
 from tests.waiting import await_true
 
+from auditspine.cli.connections import clickhouse_client
+from auditspine.cli.errors import EXPECTED
+from auditspine.cli.settings import load_settings
+from auditspine.embedded.datadir import DataDir
+from auditspine.embedded.stack import find_running
 from auditspine.schemas.examples import example
 
 READY_S = 180
+UNANSWERED = (*EXPECTED, ClickHouseError)
 COMMAND = [sys.executable, "-m", "auditspine.cli"]
 
 
@@ -32,7 +40,8 @@ class Stack:
                 env={**os.environ, **self.always, **environment},
             )
         try:
-            await_true(lambda: self.ended() or self.run("status")[0] == 0, "ready", READY_S)
+            await_true(lambda: self.ended() or self.is_ready(), "ready", READY_S)
+            await_true(lambda: self.ended() or self.run("status")[0] == 0, "all parts run", READY_S)
             assert not self.ended(), (self.root / "up.log").read_text()
         except BaseException:
             self.process.terminate()
@@ -43,21 +52,18 @@ class Stack:
     def ended(self) -> bool:
         return self.process.poll() is not None
 
+    def is_ready(self) -> bool:
+        """Say whether every part has been ready; asking takes nothing from their start."""
+        running = find_running(DataDir(self.data))
+        return running is not None and running.ready
+
     def run(self, *arguments: str, stdin: str = "", data_dir: bool = True, **environment: str):
         """Run a command; give its exit code, stdout and stderr."""
         where = ["--data-dir", str(self.data)] if data_dir else []
-        done = subprocess.run(
-            [*COMMAND, *arguments, *where],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            cwd=self.root,
-            timeout=120,
-            check=False,
-            env={**os.environ, **self.always, **environment},
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout, done.stderr
+        environment = {**os.environ, **self.always, **environment}
+        code, out, err = run_command((*arguments, *where), stdin, self.root, environment)
+        assert "Traceback" not in err, err
+        return code, out, err
 
     def open(self, *arguments: str) -> subprocess.Popen:
         """Start a command that reads its input as it comes."""
@@ -81,15 +87,26 @@ class Stack:
     def part(self, name: str) -> dict:
         return next(part for part in self.described()["parts"] if part["name"] == name)
 
+    def query(self, sql: str) -> list[tuple]:
+        """Give the rows that a reader sees; none while nobody answers."""
+        try:
+            client = clickhouse_client(load_settings(data_dir=self.data), reader=True)
+        except UNANSWERED:
+            return []
+        try:
+            return [tuple(row) for row in client.query(sql).result_rows]
+        except UNANSWERED:
+            return []
+        finally:
+            client.close()
+
     def count(self, prediction: str) -> int:
         """Count predictions in evidence by the beginning of their id; 0 while nobody answers."""
-        code, out, _ = self.run(
-            "sql",
-            "SELECT toInt32(count()) AS n FROM committed_evidence "
-            f"WHERE startsWith(JSONExtractString(body, 'prediction_id'), '{prediction}')",
-            "--json",
+        rows = self.query(
+            "SELECT count() FROM committed_evidence "
+            f"WHERE startsWith(JSONExtractString(body, 'prediction_id'), '{prediction}')"
         )
-        return json.loads(out)["n"] if code == 0 else 0
+        return rows[0][0] if rows else 0
 
     def left(self) -> list[str]:
         """Name the processes that still use the data directory."""
