@@ -105,6 +105,10 @@ def projected_rows() -> list[str]:
             ("lineage_edges", "source_id, target_id, relation", (person, thing, "labelled_by")),
             ("lineage_marks", "node_id, principal, mark, value", (thing, ada, "owner", ada)),
             ("lineage_marks", "node_id, mark, value, detail", (thing, "state", "deployed", secret)),
+            ("alerts", "alert_id, owner, acknowledged_by, title", ("a-1", ada, ada, secret)),
+            ("alert_history", "alert_id, who, detail", ("a-1", ada, secret)),
+            ("serving_states", "deployment, reason", ("risk-eu", secret)),
+            ("drift_levels", "deployment, block", ("risk-eu", 1)),
         ):
             shown = ", ".join(str(v) if isinstance(v, list) else f"'{v}'" for v in values)
             made.append(

@@ -176,7 +176,7 @@ def published(derived: Derived) -> Any:
     return made.body
 
 
-def signal(feature: str, evidence: int, minute: float, **it: Any) -> dict[str, Any]:
+def signal(feature: str, last: int, minute: float, **it: Any) -> dict[str, Any]:
     """A signal; ``it`` names what differs from the usual."""
     kind = it.get("kind", "location")
     body = {
@@ -187,20 +187,20 @@ def signal(feature: str, evidence: int, minute: float, **it: Any) -> dict[str, A
         "feature": feature,
         "effect_size": 0.3,
         "started_at": micros(minute - 5),
-        "evidence": {"origin": EVIDENCE, "first": max(0, evidence - 100), "last": evidence},
+        "evidence": {"origin": EVIDENCE, "first": max(0, last - 100), "last": last},
         "detail": f"{feature} moved",
     }
     return {**body, **it}
 
 
-def observed(version: str, evidence: int, minute: float, **it: Any) -> dict[str, Any]:
+def observed(version: str, last: int, minute: float, **it: Any) -> dict[str, Any]:
     return {
         "deployment": ref("deployment", "risk-eu"),
         "model": ref("model", "risk", version),
         "predictions": 100,
         "started_at": micros(minute - 1),
         "ended_at": micros(minute),
-        "evidence": {"origin": EVIDENCE, "first": max(0, evidence - 9), "last": evidence},
+        "evidence": {"origin": EVIDENCE, "first": max(0, last - 9), "last": last},
         **it,
     }
 

@@ -1,6 +1,7 @@
 """The fold of alerts: the same however the log is cut, and whatever the clock does."""
 
 import itertools
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,14 +14,20 @@ from tests.unit.processors.alert_events import (
     observed,
     policy_with,
     published,
+    ref,
     signal,
 )
 
 from auditspine.processors.alerts.alert import Alert
+from auditspine.processors.alerts.causes import as_event_ids
 from auditspine.processors.alerts.clock import Clock
 from auditspine.processors.alerts.fold import AlertsProjection
+from auditspine.processors.alerts.tables import HISTORY, SERVING_STATES
 from auditspine.processors.projection.findings import Source, derived_event_id
 from auditspine.processors.projection.port import SealedEvent
+from auditspine.schemas.catalogue import schema_texts
+from auditspine.schemas.codec import Decoder, encode, parse_json
+from auditspine.schemas.examples import example
 
 PURE = settings(max_examples=60, deadline=None)
 POLICY = policy_with(("stop_the_line = 15", "stop_the_line = 7"))
@@ -235,3 +242,70 @@ def test_heartbeats_read_nothing_but_the_clock() -> None:
         log.beat(minute)
     assert {key[:1] for key in read} == {b"p", b"n"}  # the policy's digest, and the clock
     assert len(read) == 2 * 99
+
+
+def test_whatever_a_signal_says_what_follows_is_fit_for_the_contract() -> None:
+    log = Log()
+    odd = {**ref("deployment", "\n" * 300, ""), "kind": "a b\xe9"}
+    said = log.signal(
+        "",
+        kind="new kind \xe9" + "x" * 200,
+        deployment=odd,
+        started_at=-(2**62),
+        evidence={"origin": "", "first": -5, "last": -7},
+        effect_size=float("-inf"),
+    )
+    assert said == []  # a kind that the policy does not know is recorded only
+    said = log.escalate(log.alerts()[0]["alert_id"], "stop_the_line")
+    assert [name for name, _ in said] == [
+        "alert.raised",
+        "investigation.opened",
+        "serving_state.changed",
+    ]
+    log.signal(deployment=odd, started_at=2**62, evidence={"origin": "o", "first": 9, "last": 1})
+    assert log.alerts()[-1]["since"] == micros(0)
+
+
+def test_ids_that_the_contract_does_not_take_are_left_out() -> None:
+    assert as_event_ids(["01900000-0000-7000-8000-00000000000A", "0190"]) == (
+        "01900000-0000-7000-8000-00000000000a",
+    )
+
+
+def test_a_tenant_that_moved_goes_on_with_its_alerts() -> None:
+    log = Log()
+    old = event(7, 0, "drift.signalled", signal("dti", 10, 0, effect_size=3.0))
+    log.fold([replace(old, log="local/c/lifecycle/1")])
+    alert_id = log.alerts()[0]["alert_id"]
+    body = {
+        "investigation_id": alert_id.replace("alert-", "inv-"),
+        "alert_id": alert_id,
+        "disposition": "data_quality",
+        "resume": True,
+        "rationale": "x",
+    }
+    new = event(3, 5, "investigation.dispositioned", body)
+    log.fold([replace(new, origin="local/c/lifecycle/1", base=100)])
+    (row,) = log.alerts()
+    assert (row["origin"], row["state"], row["version"]) == (LOG, "resolved", 103)
+    (row,) = log.rows[SERVING_STATES].values()
+    assert (row["origin"], row["state"]) == (LOG, "live")
+    logs = {row["origin"] for row in log.rows[HISTORY].values()}
+    assert logs == {LOG, "local/c/lifecycle/1"}
+
+
+def test_events_are_read_as_they_come_off_the_wire() -> None:
+    log = Log()
+    decoder = Decoder(schema_texts())
+    for position, name in enumerate(sorted(AlertsProjection.event_types)):
+        got = decoder.decode(encode(parse_json(example(name))))
+        at = micros(0) // 1000 + position
+        log.fold([SealedEvent(LOG, position, at, name, got.envelope, got.body)])
+    assert [each.event_type for each in log.derived] == ["alert.raised", "investigation.opened"]
+    assert log.alerts()[0]["features"] == ["debt_to_income"]
+    for each in log.derived:
+        published(each)
+
+
+def test_no_type_is_wanted_that_follows_from_its_own() -> None:
+    assert not AlertsProjection.event_types & AlertsProjection.emits

@@ -177,3 +177,12 @@ def test_a_report_of_no_predictions_is_not_traffic(log) -> None:
     log.minute = 30
     log.observe("3", predictions=0)
     assert types(log.beat(1 + SILENT)) == ["alert.raised"]
+
+
+def test_what_is_out_of_service_is_not_silent_until_it_serves_again(log) -> None:
+    alert_id = log.signal(effect_size=3.0)[0][1].alert_id
+    log.acknowledge(alert_id)
+    assert log.beat(1000) == []
+    log.disposition(alert_id, resume=True)
+    assert log.beat(1000 + SILENT - 1) == []
+    assert log.beat(1000 + SILENT)[-1][1].cause == "silent"

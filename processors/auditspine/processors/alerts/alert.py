@@ -12,7 +12,7 @@ from auditspine.processors.alerts.causes import SEVERAL, Ref, Seen, as_name
 from auditspine.processors.drift.policy import Tier
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_MOST_FEATURES = 500  # of one alert that are named; more only count
+_MOST_FEATURES = 200  # of one alert that are named: an event holds 512 KiB
 _MOST_SIGNALS = 32  # event ids of the latest signals; the opening one is always kept
 _NAMED = 5  # features that a title names
 

@@ -8,7 +8,7 @@ when they are of the same kind; business rules are told apart by their monitors.
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -23,8 +23,11 @@ SILENCE = "silence"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MAX_NAME = 256
 _MAX_TEXT = 1000
+_MAX_POSITION = 2**63 - 1
+_EARLIEST = 31_536_000_000_000  # the year 1971, where times of the contract begin, microseconds
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _INVISIBLE = re.compile(r"[^\x21-\x7e]")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,11 @@ class Ref:
         return cls(ref["kind"], ref["name"], ref["version"], ref["digest"].hex())
 
     def body(self) -> dict[str, Any]:
-        """Give it as a derived event's body has it."""
+        """Give it as a derived event's body has it: as the contract takes it."""
         return {
-            "kind": self.kind,
-            "name": self.name,
-            "version": self.version,
+            "kind": as_token(self.kind),
+            "name": as_name(self.name),
+            "version": as_name(self.version),
             "digest": bytes.fromhex(self.digest),
         }
 
@@ -111,7 +114,6 @@ class Seen:
 def signal(event: SealedEvent) -> Seen:
     """Read ``drift.signalled``; an effect that is no number counts as none."""
     body = event.body
-    evidence = body["evidence"]
     deployment, model = Ref.of(body["deployment"]), Ref.of(body["model"])
     effect = float(body["effect_size"])
     return Seen(
@@ -123,12 +125,23 @@ def signal(event: SealedEvent) -> Seen:
         body["feature"],
         effect if math.isfinite(effect) else 0.0,
         event.envelope["event_id"],
-        evidence["origin"],
-        evidence["first"],
-        evidence["last"],
-        body["started_at"],
+        *evidence_of(body),
+        began(event),
         f"{body['detail']} ({model.name} {model.version} at {deployment.name})",
     )
+
+
+def evidence_of(body: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Read the log, first and last position that an event rests on, made fit for the contract."""
+    evidence = body["evidence"]
+    last = min(max(0, evidence["last"]), _MAX_POSITION)
+    return evidence["origin"], min(max(0, evidence["first"]), last), last
+
+
+def began(event: SealedEvent) -> int:
+    """Read since when an event's window lasts, microseconds: no later than the event itself."""
+    started: int = event.body["started_at"]
+    return max(_EARLIEST, min(started, event.appended_at * 1000))
 
 
 def cause_of(seen: Seen, monitor: str) -> str:
@@ -156,6 +169,11 @@ def as_name(text: str) -> str:
 def as_token(text: str) -> str:
     """Give a text as a token of the contract: visible ASCII, 1 to 128 characters."""
     return _INVISIBLE.sub("-", text)[:128] or "-"
+
+
+def as_event_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    """Give those of some identifiers of events that the contract takes."""
+    return tuple(each for each in map(str.lower, ids) if _UUID7.fullmatch(each))
 
 
 def as_sentence(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from auditspine.processors.alerts.alert import ACKNOWLEDGED, OPEN, Alert
 from auditspine.processors.alerts.places import Hold
 from auditspine.processors.alerts.raising import held, raised, resolved
+from auditspine.processors.alerts.serving import resumed
 from auditspine.processors.alerts.silences import Silence, kept
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.drift.policy import Tier
@@ -109,6 +110,7 @@ def dispositioned(step: Step, event: SealedEvent) -> None:
     if hold is not None:
         after = Hold() if body["resume"] else replace(hold, frozen=False)
         held(step, alert, after, f"{who} ended the investigation: {body['disposition']}")
+        resumed(step, alert.deployment.name)
     place = step.book.place(step.tenant, alert.place)
     step.book.put_place(step.tenant, alert.place, replace(place, moved={}))
     step.keep(alert)  # what it holds is another, and so is what is due

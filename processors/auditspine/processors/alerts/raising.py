@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from auditspine.processors.alerts.alert import Alert
-from auditspine.processors.alerts.causes import as_name, as_sentence, as_token
+from auditspine.processors.alerts.causes import as_event_ids, as_name, as_sentence, as_token
 from auditspine.processors.alerts.places import HOLDING, Hold, hold_of
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.tables import serving_row
@@ -156,16 +156,16 @@ def _body(
         "previous_tier": None if previous is None else previous.value,
         "cause": alert.cause,
         "level": alert.level,
-        "kind": alert.kind,
+        "kind": as_token(alert.kind),
         "deployment": alert.deployment.body(),
         "model": alert.model.body(),
         "risk_class": as_token(alert.risk),
         "owner": as_name(owner) if owner else step.owner(alert),
         "features": alert.features,
         "effect_size": alert.effect,
-        "signals": alert.signal_ids,
+        "signals": as_event_ids(alert.signal_ids),
         "evidence": tuple(
-            {"origin": origin, "first": first, "last": last}
+            {"origin": as_name(origin), "first": first, "last": last}
             for origin, first, last in alert.evidence
         ),
         "since": _EPOCH + timedelta(microseconds=alert.since),

@@ -5,7 +5,14 @@ A tenant that never said what it deploys is not held to it: that is a finding, n
 
 from dataclasses import replace
 
-from auditspine.processors.alerts.causes import SILENCE, Ref, Seen, fingerprint
+from auditspine.processors.alerts.causes import (
+    SILENCE,
+    Ref,
+    Seen,
+    began,
+    evidence_of,
+    fingerprint,
+)
 from auditspine.processors.alerts.clock import MINUTE_MS, NEVER
 from auditspine.processors.alerts.deployments import Deployment, Odd
 from auditspine.processors.alerts.raising import resolved
@@ -60,6 +67,13 @@ def retired(step: Step, event: SealedEvent) -> None:
             _keep(step, name, _watched_anew(step, left))
 
 
+def resumed(step: Step, name: str) -> None:
+    """Expect the traffic of a deployment anew: a model may serve there again."""
+    known = step.book.deployment(step.tenant, name)
+    if known.watched is not None:
+        _keep(step, name, replace(known, watched=step.now))
+
+
 def look(step: Step, name: str, *, speaks: bool) -> None:
     """Look at what time changes about a deployment.
 
@@ -91,13 +105,22 @@ def _due(step: Step, known: Deployment) -> int:
 
 def _silent_due(step: Step, known: Deployment) -> int:
     minutes = step.policy.traffic.silence_minutes
-    if not minutes or known.silence or known.watched is None or not known.is_live:
+    if not minutes or known.silence or known.watched is None or not _is_expected(step, known):
         return NEVER
     return known.watched + (minutes + step.policy.monitors.report_minutes) * MINUTE_MS
 
 
+def _is_expected(step: Step, known: Deployment) -> bool:
+    """Tell whether traffic is expected: of a model that is deployed and may serve."""
+    name = "" if known.report is None else known.report.deployment.name
+    return any(
+        each.share > 0 and step.book.place(step.tenant, (name, each.model)).held.state == "live"
+        for each in known.serving
+    )
+
+
 def _seen(event: SealedEvent) -> Seen:
-    body, evidence = event.body, event.body["evidence"]
+    body = event.body
     deployment, model = Ref.of(body["deployment"]), Ref.of(body["model"])
     return Seen(
         deployment,
@@ -108,10 +131,8 @@ def _seen(event: SealedEvent) -> Seen:
         "",
         _ALL,
         event.envelope["event_id"],
-        evidence["origin"],
-        evidence["first"],
-        evidence["last"],
-        body["started_at"],
+        *evidence_of(body),
+        began(event),
         f"{deployment.name} {deployment.version} serves model {model.name} {model.version}, "
         "which is not said to be deployed there",
     )
@@ -123,8 +144,8 @@ def _suspected(step: Step, known: Deployment, seen: Seen, grace: int) -> Deploym
         return _undeclared(step, known, seen)
     mark = _mark(step, seen)
     alert = step.book.alert(step.tenant, mark)
-    began = max(seen.since // 1000, known.left(seen))
-    due = step.now - max(0, step.at - began) + grace
+    since = max(seen.since // 1000, known.left(seen))
+    due = step.now - max(0, step.at - since) + grace
     waiting = any(_mark(step, each.seen) == mark for each in known.odd)
     if waiting:  # a timer looks at it
         return known
