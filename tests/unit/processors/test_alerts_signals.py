@@ -4,7 +4,8 @@ import pytest
 from tests.unit.processors.alert_events import Log, event, policy_with, ref, signal
 
 from auditspine.processors.alerts.causes import fingerprint
-from auditspine.processors.projection.errors import StateError
+from auditspine.processors.alerts.fold import AlertsProjection
+from auditspine.processors.drift.policy import shipped_policy
 
 SETTLED = 60  # minutes of the cool-down
 QUIET = 240
@@ -262,12 +263,13 @@ def test_a_fingerprint_tells_parts_apart() -> None:
     assert fingerprint("a", ("b", "c"), "d") != fingerprint("a", ("bc", ""), "d")
 
 
-def test_another_policy_is_refused(log) -> None:
-    log.signal()
-    other = Log(policy_with(("quiet_minutes = 240", "quiet_minutes = 241")))
-    other.state = log.state
-    with pytest.raises(StateError, match="rebuild alerts"):
-        other.beat(1)
+def test_another_policy_counts_from_the_next_event_on(log) -> None:
+    alert_id = log.signal()[0][1].alert_id
+    policy = policy_with(('class = "limited"', 'class = "low"'), ("effect = 0.5", "effect = 0.2"))
+    log.projection = AlertsProjection(policy)
+    body = log.signal()[0][1]
+    assert (body.alert_id, body.tier, body.cause) == (alert_id, "review", "effect")
+    assert body.policy == policy.digest != shipped_policy().digest
 
 
 def test_history_tells_what_happened_in_order(log) -> None:

@@ -180,6 +180,28 @@ class Alert:
             acknowledged_by="",
         )
 
+    def over(self, at: int, clock: int, *, by_person: bool) -> "Alert":
+        """Give it when it is over.
+
+        Args:
+            at: The broker's time, milliseconds since 1970.
+            clock: The tenant's clock when it ended, which may be earlier than when that is seen.
+            by_person: Whether a person's disposition ended it.
+        """
+        return replace(
+            self,
+            state=RESOLVED,
+            ended=clock,
+            resolved_at=at,
+            dispositioned=by_person,
+            settled=None,
+            told=None,
+            asked=0,
+            pending=False,
+            investigating=False,
+            silent=False,
+        )
+
     def encode(self) -> bytes:
         """Give the state's value."""
         return _ENCODER.encode(asdict(self)).encode("utf-8", "surrogatepass")

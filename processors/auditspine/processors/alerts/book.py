@@ -141,14 +141,6 @@ class Book:
         self._write(key, [last, *ids[-_MOST_IDS:], event_id])
         return True
 
-    def require(self, digest: str) -> bool:
-        """Tell whether the state was computed with this policy; an empty one is from now on."""
-        stored = self._state.get(b"policy")
-        if stored is None:
-            self._state.put(b"policy", digest.encode())
-            return True
-        return stored == digest.encode()
-
     def _read(self, key: bytes) -> Any:
         stored = self._state.get(key)
         return json.loads(stored.decode("utf-8", "surrogatepass")) if stored else None

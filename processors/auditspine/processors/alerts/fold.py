@@ -15,7 +15,6 @@ from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.tables import ALERTS, HISTORY, SERVING_STATES
 from auditspine.processors.alerts.timers import look
 from auditspine.processors.drift.policy import DriftPolicy
-from auditspine.processors.projection.errors import StateError
 from auditspine.processors.projection.findings import FINDINGS, Source
 from auditspine.processors.projection.port import Changes, SealedEvent, State, Table
 
@@ -37,6 +36,10 @@ _CLOCK = "producer.heartbeat"  # says nothing here but that time passes
 class AlertsProjection:
     """Folds the lifecycle log; see :class:`~.projection.port.Projection`.
 
+    Another policy counts from the next event on: alerts that are open keep their tier, and each
+    ``alert.raised`` names the policy that it rests on. So a maintenance window can be added at any
+    time; a rebuild judges the whole log by the policy of that day.
+
     Args:
         policy: Tiers, actions and times.
     """
@@ -55,17 +58,8 @@ class AlertsProjection:
         self._source = Source(self.name, self.logic_version)
 
     def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
-        """Apply events of one log, in order, to its state; give rows and derived events.
-
-        Raises:
-            StateError: The state was computed with another policy.
-        """
+        """Apply events of one log, in order, to its state; give rows and derived events."""
         step = Step(self._policy, self._source, state)
-        if not step.book.require(self._policy.digest.hex()):
-            raise StateError(
-                "the drift policy is another one than the alerts were computed with: run "
-                "`auditspine rebuild alerts` with the new one, which judges the whole log anew"
-            )
         for event in events:
             step.begin(event)
             serves = event.event_type == "serving.observed"

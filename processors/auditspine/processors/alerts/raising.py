@@ -78,10 +78,8 @@ def resolved(
     Returns:
         The alert after that; it is noted.
     """
-    alert = replace(
-        step.ended(alert, step.now if clock is None else clock),
-        dispositioned=cause == "dispositioned",
-    )
+    ended = step.now if clock is None else clock
+    alert = alert.over(step.at, ended, by_person=cause == "dispositioned")
     if alert.announced:
         body = {"alert_id": alert.alert_id, "cause": cause, "reason": as_sentence(reason)}
         step.say("alert.resolved", body, reason)

@@ -1,7 +1,6 @@
 """One fold over the lifecycle log: what its parts share, and what they lead to. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from auditspine.processors.alerts.alert import Alert
@@ -182,18 +181,3 @@ class Step:
     def _show(self, alert: Alert) -> None:
         row = alert_row(self.event, alert, self.owner(alert), self.silenced(alert))
         self._alerts[self.tenant, alert.alert_id] = row
-
-    def ended(self, alert: Alert, clock: int) -> Alert:
-        """Give an alert that was over at a time of the clock."""
-        return replace(
-            alert,
-            state="resolved",
-            ended=clock,
-            resolved_at=self.at,
-            told=None,
-            asked=0,
-            pending=False,
-            investigating=False,
-            silent=False,
-            settled=None,
-        )
