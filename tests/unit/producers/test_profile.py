@@ -17,10 +17,8 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def test_numbers_become_quantiles_and_texts_become_shares() -> None:
-    columns = {
-        "ratio": [each / 1000 for each in range(10_000)],
-        "kind": ["a", "b", "a", "a"] * 2500,
-    }
+    ratios = [each / 1000 for each in range(10_000)]
+    columns = {"ratio": ratios, "kind": ["a", "b", "a", "a"] * 2500}
     profile = training_profile(MODEL, columns)
     [ratio], [kind] = profile.numeric, profile.categorical
     assert profile.rows == 10_000
@@ -110,7 +108,7 @@ def test_the_monitors_take_any_profile_of_categories(values: list[str | None]) -
         ({"x": [1j]}, r"columns\['x'\]\[0\]: expected a number, got a value of type complex"),
         ({"x": [str(each) for each in range(201)]}, "200 categories or fewer, got 201: group"),
         ({"x": [10**400]}, r"columns\['x'\]\[0\]: expected a finite number, got inf"),
-        ({"x": ["a" * 10_000]}, r"columns\['x'\]\[0\]: expected \d+ characters or fewer"),
+        ({"x": ["a" * 20_000]}, r"columns\['x'\]\[0\]: expected \d+ characters or fewer"),
         ({"": [1.0]}, "columns: expected names of 1 to 256 characters"),
     ],
 )
