@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-KL_GRID = 0.002 * 2.5 ** np.arange(7)
+KL_GRID: Floats = np.asarray(0.002 * 2.5 ** np.arange(7), dtype=np.float64)
 """Divergence of a row after the change that each tilt is best for, in nats: from .002, which needs
 thousands of rows, to .49, which needs a few dozen."""
 
@@ -25,8 +25,13 @@ BOTH_WAYS = np.concatenate([KL_GRID, KL_GRID])
 
 TILTS = BOTH_WAYS.size
 
-_OVERSHOOT = 0.45  # threshold over run length; measured for blocks of 25 rows: docs/drift-benchmark.md
 _MOST = 600.0  # of an exponent: with it every number stays finite
+
+
+def plus(kept: Floats, blocks: Floats) -> Floats:
+    """Add blocks to a running sum one after the other, so that their grouping changes no bit."""
+    total: Floats = np.add.accumulate(np.concatenate([kept[None], blocks]))[-1]
+    return total
 
 
 class Mixture:
@@ -34,14 +39,16 @@ class Mixture:
 
     Args:
         run_length: Rows that are to pass without a false alarm on average, per monitor.
+        overshoot: The threshold that gives it, over it.
 
     Attributes:
         mass: R per tilt and monitor.
         run_length: As above.
     """
 
-    def __init__(self, run_length: Floats) -> None:
+    def __init__(self, run_length: Floats, overshoot: float) -> None:
         self.run_length = run_length
+        self._overshoot = overshoot
         self.mass = np.zeros((TILTS, run_length.size))
 
     @property
@@ -53,10 +60,10 @@ class Mixture:
     @property
     def _threshold(self) -> Floats:
         """What the masses of all tilts are to add up to."""
-        threshold: Floats = TILTS * _OVERSHOOT * self.run_length
+        threshold: Floats = TILTS * self._overshoot * self.run_length
         return threshold
 
-    def run(self, exponents: Floats, rows: Floats, betting: Floats) -> Flags:
+    def run(self, exponents: Floats, rows: Floats, betting: Floats) -> tuple[Flags, Flags]:
         """Take blocks, one after the other.
 
         Args:
@@ -67,17 +74,19 @@ class Mixture:
             betting: 1 for tilts that bet, 0 for those that do not; of shape (tilts, monitors).
 
         Returns:
-            Which monitors raise an alarm after each block; they begin anew.
+            Which monitors raise an alarm after each block, and begin anew; and which of them do so
+            because of tilts upwards.
         """
         ratios = np.exp(np.minimum(exponents, _MOST, out=exponents), out=exponents)
         ratios *= betting
         mass, threshold = self.mass, self._threshold
-        alarms = np.zeros(rows.shape, dtype=bool)
+        alarms, upwards = np.zeros((2, *rows.shape), dtype=bool)
         for block, count in enumerate(rows):
             mass += count
             mass *= ratios[block]
             raised = np.add.reduce(mass, axis=0) >= threshold
             if raised.any():
                 alarms[block] = raised
+                upwards[block] = 2 * mass[: TILTS // 2].sum(axis=0) > mass.sum(axis=0)
                 mass[:, raised] = 0.0
-        return alarms
+        return alarms, upwards

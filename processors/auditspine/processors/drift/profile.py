@@ -1,8 +1,8 @@
 """The training profile of a numeric feature, and the normal scores that it gives. Pure.
 
 A profile holds quantiles, never data. A value's normal score is the standard normal's quantile at
-the value's place among them: heavy tails, odd units and zero inflation all become one scale, on which
-a shift of a training spread is 1.
+the value's place among them: heavy tails, odd units and zero inflation all become one
+scale, on which a shift of a training spread is 1.
 """
 
 from collections.abc import Iterable
@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auditspine.processors.drift.mixture import Floats
+
+Places = NDArray[np.intp]
 
 PROBABILITIES = np.concatenate([[0.001, 0.005], np.linspace(0.01, 0.99, 99), [0.995, 0.999]])
 """Where a profile's quantiles lie, unless it says otherwise."""
@@ -21,7 +24,8 @@ _MOST = 3.3  # a normal score beyond the outermost quantiles
 _GRID = (np.arange(4000) + 0.5) / 4000  # equally likely places, for what training looked like
 _GRID_SCORES = np.array([_NORMAL.inv_cdf(float(p)) for p in _GRID])
 _LEAST_POINTS = 3
-_ROWS_PER_SQUARED_POINT = 20  # how far few quantiles can be relied on, in rows
+_ROWS_PER_POINT = 2  # how far k quantiles are relied on: as far as this · k² rows go,
+_ROWS_OUTSIDE = 20  # and if so many or fewer lie beyond the outermost
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,8 @@ class NumericProfile:
 
     def __post_init__(self) -> None:
         _check(self.quantiles, self.probabilities, self.rows)
-        places = np.clip(self.probabilities, 0.5 / self.rows, 1 - 0.5 / self.rows)
-        values, start = np.unique(self.quantiles, return_index=True)
+        places, quantiles = _inner(self.probabilities, self.quantiles, self.rows)
+        values, start = np.unique(quantiles, return_index=True)
         end = np.append(start[1:], places.size) - 1
         low, high = _edges(places, start, end)
         scores = np.where(end > start, _middle(low, high), _scores_at(places[start]))
@@ -103,7 +107,9 @@ class NumericProfile:
     @property
     def known_rows(self) -> float:
         """Rows that the reference counts as: fewer than in training where quantiles are few."""
-        return float(min(self.rows, _ROWS_PER_SQUARED_POINT * self.probabilities.size**2))
+        inner = self.probabilities[(self.probabilities > 0) & (self.probabilities < 1)]
+        outside = max(inner[0], 1 - inner[-1]) if inner.size else 1.0
+        return float(min(self.rows, _ROWS_PER_POINT * inner.size**2 + 1, _ROWS_OUTSIDE / outside))
 
     @property
     def mean(self) -> float:
@@ -156,7 +162,15 @@ def _check(quantiles: Floats, probabilities: Floats, rows: int) -> None:
         raise ValueError("expected probabilities that rise, between 0 and 1")
 
 
-def _edges(places: Floats, start: Floats, end: Floats) -> tuple[Floats, Floats]:
+def _inner(probabilities: Floats, quantiles: Floats, rows: int) -> tuple[Floats, Floats]:
+    """Leave out the least and the greatest value, which say little, unless few others are left."""
+    inner = (probabilities > 0) & (probabilities < 1)
+    if inner.sum() >= _LEAST_POINTS:
+        return probabilities[inner], quantiles[inner]
+    return np.clip(probabilities, 0.5 / (rows + 1), 1 - 0.5 / (rows + 1)), quantiles
+
+
+def _edges(places: Floats, start: Places, end: Places) -> tuple[Floats, Floats]:
     """Give where the rows that share a value begin and end: half-way to the next quantile."""
     borders = np.concatenate([[0.0], (places[1:] + places[:-1]) / 2, [1.0]])
     return borders[start], borders[end + 1]
@@ -174,7 +188,8 @@ def _middle(low: Floats, high: Floats) -> Floats:
 
     at_low = np.array([density(float(p)) for p in low])
     at_high = np.array([density(float(p)) for p in high])
-    return (at_low - at_high) / np.maximum(high - low, 1e-12)
+    middle: Floats = (at_low - at_high) / np.maximum(high - low, 1e-12)
+    return middle
 
 
 def _slope(values: Floats, scores: Floats) -> float:

@@ -8,7 +8,10 @@ from auditspine.processors.drift.mixture import Floats
 
 
 def solve(
-    function: Callable[[Floats], Floats], targets: Floats, start: Floats | float, end: Floats | float
+    function: Callable[[Floats], Floats],
+    targets: Floats,
+    start: Floats | float,
+    end: Floats | float,
 ) -> Floats:
     """Find where a function that grows from ``start`` to ``end`` takes each target.
 
@@ -25,4 +28,5 @@ def solve(
         below = function(middle) < targets
         near = np.where(below, middle, near)
         far = np.where(below, far, middle)
-    return (near + far) / 2
+    roots: Floats = (near + far) / 2
+    return roots

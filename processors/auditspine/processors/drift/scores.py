@@ -1,10 +1,10 @@
-"""Scores: what a block of values says of each tilt, against a reference that goes on learning. Pure.
+"""Scores: what a block says of each tilt, against a reference that goes on learning. Pure.
 
 A score gives, per tilt λ and monitor, the logarithm of a likelihood ratio over a block of b rows:
 λ·S - Σψ(λ), for a sum S of the score and its cumulant function ψ under the reference. A block is
-tested first and absorbed after, so that a reference of a few thousand rows does not stay wrong for
-ever. The reference is itself known from n rows only: averaged over what it may be, the ratio is
-smaller by (b·∂ψ)²·Var/2n to second order, which is taken off ("doubt").
+tested first and absorbed later, so that a reference of a few thousand rows does not stay wrong for
+ever. The reference is itself known from n rows only: averaged over what it may be, the ratio of a
+sum over w rows is smaller by (w·∂ψ)²·Var/2n to second order, which is taken off ("doubt").
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,12 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from auditspine.processors.drift.mixture import BOTH_WAYS, KL_GRID, TILTS, Floats
+from auditspine.processors.drift.mixture import KL_GRID, TILTS, Floats
 from auditspine.processors.drift.roots import solve
 
 _LEAST_VARIANCE = 1e-2  # of a normal score: what hardly varies has a rate to be watched instead
-_LEAST_RATE = 1e-4  # what has never been seen is known only as far as its rows go
+_UNABSORBED = 100.0  # rows that are tested against one reference, on average
 _LEAST_LEFT = 0.2  # of the variance, whatever the hour of day explains
-_MOVED = 0.03  # by how much, of itself, a rate may move before its tilts are computed again
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +38,34 @@ class Blocks:
     cumulants: Floats | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What blocks say against the reference as it was before each of them.
-
-    Attributes:
-        exponents: Log likelihood ratios, of shape (blocks, tilts, monitors).
-        moved: Sum of the score less what was expected, in standard deviations of one row's; of
-            shape (blocks, monitors).
-    """
-
-    exponents: Floats
-    moved: Floats
-
-
 class Score(Protocol):
     """What a mixture bets on. The last axis of every array is the monitors.
 
     Attributes:
         arrays: All that a score remembers, by name; a bank saves, restores and extends them. One is
             ``rows``: those that the reference is known from.
+        overshoot: Threshold over run length, as measured for blocks of 25 rows.
     """
 
     arrays: dict[str, Floats]
+    overshoot: ClassVar[float]
 
     def sums(self, blocks: Blocks) -> Floats:
         """Give the sums of the score per block: those of the values, or of their squares."""
         ...
 
-    def take(self, sums: Floats, blocks: Blocks) -> Evidence:
-        """Test blocks, each against the reference that has absorbed those before it.
+    def without(self, explained: Floats, sums: Floats, rows: Floats) -> Floats:
+        """Take from sums what the hour of day explains.
+
+        Args:
+            explained: By how much a row's score deviates in the block's hours, on average.
+            sums: Of the score.
+            rows: Number of values.
+        """
+        ...
+
+    def exponents(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give the log likelihood ratios, of shape (blocks, tilts, monitors).
 
         Args:
             sums: Of the score, without what the hour of day explains.
@@ -76,8 +73,14 @@ class Score(Protocol):
         """
         ...
 
-    def learn(self) -> None:
-        """Follow the reference with what is kept for speed."""
+    def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:
+        """Add rows to the reference; arrays have an element per monitor.
+
+        Args:
+            sums: Of the score, without what the hour of day explains.
+            squares: Of the values, likewise.
+            rows: How many.
+        """
         ...
 
     def refresh(self) -> None:
@@ -96,6 +99,10 @@ class Score(Protocol):
         """Give the score's variance for a row, by the reference."""
         ...
 
+    def variance_at(self, mean: Floats) -> Floats:
+        """Give the score's variance for a row if its mean were another."""
+        ...
+
 
 class Location:
     """A numeric value's place: a Gaussian score around the reference's mean.
@@ -108,6 +115,7 @@ class Location:
             is not the Gaussian λ²/2; see :meth:`cumulants_of`.
     """
 
+    overshoot: ClassVar[float] = 0.5
     tilts: ClassVar[Floats] = np.concatenate([np.sqrt(2 * KL_GRID), -np.sqrt(2 * KL_GRID)])
     _usual: ClassVar[Floats] = tilts**2 / 2
     _doubt: ClassVar[Floats] = tilts**2 / 2 + tilts**4 / 4  # of the mean, and of the variance
@@ -132,20 +140,22 @@ class Location:
         """Give the sums of the values."""
         return blocks.total
 
-    def take(self, sums: Floats, blocks: Blocks) -> Evidence:
-        """Test blocks, then absorb them; see :class:`Score`."""
-        rows, explained = blocks.rows, (blocks.total - sums) / np.maximum(blocks.rows, 1.0)
-        known = _before(self.arrays, "rows", rows)
-        mean = _before(self.arrays, "total", sums) / known
-        squares = blocks.squares - explained * (blocks.total + sums)
-        variance = _before(self.arrays, "squares", squares) / known - mean**2
-        moved = (sums - rows * mean) / np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
-        return Evidence(
-            _exponents(self.tilts, moved, self.arrays["cumulants"], self._doubt, rows, known), moved
-        )
+    def without(self, explained: Floats, sums: Floats, rows: Floats) -> Floats:
+        """Subtract what the hour explains."""
+        plain: Floats = sums - rows * explained
+        return plain
 
-    def learn(self) -> None:
-        """Nothing is kept for speed."""
+    def exponents(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give the log likelihood ratios; see :class:`Score`."""
+        moved = (sums - blocks.rows * self.mean()) / np.sqrt(self.variance())
+        kept = self.arrays
+        return log_ratios(self.tilts, moved, kept["cumulants"], self._doubt, blocks, kept["rows"])
+
+    def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:
+        """Add rows to the reference; see :class:`Score`."""
+        self.arrays["rows"] = self.arrays["rows"] + rows
+        self.arrays["total"] = self.arrays["total"] + sums
+        self.arrays["squares"] = self.arrays["squares"] + squares
 
     def refresh(self) -> None:
         """Nothing is kept for speed."""
@@ -162,8 +172,12 @@ class Location:
 
     def variance(self) -> Floats:
         """Give the reference's variance of a value."""
-        variance = self.arrays["squares"] / self.arrays["rows"] - self.mean() ** 2
+        variance: Floats = self.arrays["squares"] / self.arrays["rows"] - self.mean() ** 2
         return np.maximum(variance, _LEAST_VARIANCE)
+
+    def variance_at(self, mean: Floats) -> Floats:  # noqa: ARG002
+        """Give the same variance wherever the mean is."""
+        return self.variance()
 
 
 class Scale:
@@ -176,10 +190,11 @@ class Scale:
             where it is not that of χ²; see :meth:`cumulants_of`.
     """
 
+    overshoot: ClassVar[float] = 0.5
     _wider: ClassVar[Floats] = solve(lambda r: (r - 1 - np.log(r)) / 2, KL_GRID, 1.0, 60.0)
     _narrower: ClassVar[Floats] = solve(lambda r: (r - 1 - np.log(r)) / 2, KL_GRID, 1.0, 1e-4)
     _factors: ClassVar[Floats] = np.concatenate([_wider, _narrower])
-    tilts: ClassVar[Floats] = (1 - 1 / _factors) / 2
+    tilts: ClassVar[Floats] = np.asarray((1 - 1 / _factors) / 2)
     _usual: ClassVar[Floats] = np.log(_factors) / 2
     _doubt: ClassVar[Floats] = (tilts * _factors) ** 2
 
@@ -201,16 +216,20 @@ class Scale:
         """Give the sums of the squares."""
         return blocks.squares
 
-    def take(self, sums: Floats, blocks: Blocks) -> Evidence:
-        """Test blocks, then absorb them; see :class:`Score`."""
-        known = _before(self.arrays, "rows", blocks.rows)
-        mean = np.maximum(_before(self.arrays, "total", sums) / known, _LEAST_VARIANCE)
-        unit, cumulants = sums / mean, self.arrays["cumulants"]
-        exponents = _exponents(self.tilts, unit, cumulants, self._doubt, blocks.rows, known)
-        return Evidence(exponents, (unit - blocks.rows) / np.sqrt(2.0))
+    def without(self, explained: Floats, sums: Floats, rows: Floats) -> Floats:  # noqa: ARG002
+        """Divide by what the hour explains: a spread is a factor."""
+        plain: Floats = sums / np.maximum(1 + explained / self.mean(), _LEAST_LEFT)
+        return plain
 
-    def learn(self) -> None:
-        """Nothing is kept for speed."""
+    def exponents(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give the log likelihood ratios; see :class:`Score`."""
+        unit, kept = sums / self.mean(), self.arrays
+        return log_ratios(self.tilts, unit, kept["cumulants"], self._doubt, blocks, kept["rows"])
+
+    def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:  # noqa: ARG002
+        """Add rows to the reference; see :class:`Score`."""
+        self.arrays["rows"] = self.arrays["rows"] + rows
+        self.arrays["total"] = self.arrays["total"] + sums
 
     def refresh(self) -> None:
         """Nothing is kept for speed."""
@@ -220,129 +239,28 @@ class Scale:
 
     def mean(self) -> Floats:
         """Give the reference's mean of a square."""
-        return np.maximum(self.arrays["total"] / self.arrays["rows"], _LEAST_VARIANCE)
+        mean: Floats = self.arrays["total"] / self.arrays["rows"]
+        return np.maximum(mean, _LEAST_VARIANCE)
 
     def variance(self) -> Floats:
         """Give the reference's variance of a square, as a Gaussian value has it."""
-        variance: Floats = 2 * self.mean() ** 2
+        return self.variance_at(self.mean())
+
+    def variance_at(self, mean: Floats) -> Floats:
+        """Give the variance of a Gaussian value's square."""
+        variance: Floats = 2 * mean**2
         return variance
 
 
-class Rate:
-    """How often something happens: a category, a missing value, an error.
-
-    Tilts go with the rate; they are kept until it has moved, and ψ follows it in a straight line
-    that lies above ψ.
-
-    Args:
-        rate: Of the reference, per monitor.
-        rows: Rows that the reference is known from.
-    """
-
-    def __init__(self, rate: Floats, rows: Floats) -> None:
-        self.arrays = {"rows": np.maximum(rows, 1.0), "total": rate * rows, "anchor": np.zeros(rows.size)}
-        self.arrays["anchor"] = self.mean()
-        self._tilted = np.zeros(0)  # the anchors that what follows is of
-        self.refresh()
-
-    def sums(self, blocks: Blocks) -> Floats:
-        """Give how often it happened."""
-        return blocks.total
-
-    def take(self, sums: Floats, blocks: Blocks) -> Evidence:
-        """Test blocks, then absorb them; see :class:`Score`."""
-        rows = blocks.rows
-        known = _before(self.arrays, "rows", rows)
-        rate = _smooth(_before(self.arrays, "total", sums), known)
-        exponents = _exponents(self._tilts, sums, self._cumulants, self._doubt, rows, known)
-        exponents -= self._slopes * (rows * (rate - self.arrays["anchor"]))[:, None, :]
-        return Evidence(exponents, (sums - rows * rate) / np.sqrt(rate * (1 - rate)))
-
-    def learn(self) -> None:
-        """Take the tilts of the rates that have moved anew."""
-        rate, anchor = self.mean(), self.arrays["anchor"]
-        moved = np.abs(rate - anchor) > _MOVED * np.minimum(anchor, 1 - anchor)
-        if moved.any():
-            self.arrays["anchor"] = np.where(moved, rate, anchor)
-            self.refresh()
-
-    def refresh(self) -> None:
-        """Compute the tilts of those rates whose tilts are not at hand."""
-        anchor = self.arrays["anchor"]
-        if self._tilted.shape != anchor.shape:
-            self._tilted = np.zeros(anchor.size)
-            self._tilts, self._cumulants, self._slopes, self._doubt = np.zeros(
-                (4, TILTS, anchor.size)
-            )
-        stale = self._tilted != anchor
-        if stale.any():
-            rates = anchor[stale]
-            tilts = rate_tilts(rates)
-            growth = np.expm1(tilts)
-            slopes = growth / (1 + rates * growth)
-            self._tilts[:, stale] = tilts
-            self._cumulants[:, stale] = np.log1p(rates * growth)
-            self._slopes[:, stale] = slopes
-            self._doubt[:, stale] = slopes**2 * (rates * (1 - rates) / 2)
-            self._tilted[stale] = rates
-
-    def explain(self, variance: Floats) -> None:
-        """Nothing is known of the rate's variance but the rate."""
-
-    def mean(self) -> Floats:
-        """Give the reference's rate, never 0 or 1: unseen in n rows is not never."""
-        return _smooth(self.arrays["total"], self.arrays["rows"])
-
-    def variance(self) -> Floats:
-        """Give the reference's variance."""
-        rate = self.mean()
-        variance: Floats = rate * (1 - rate)
-        return variance
-
-
-def rate_tilts(rates: Floats) -> Floats:
-    """Give the tilts of rates for the grid of divergences, upwards and downwards.
-
-    Args:
-        rates: One per monitor.
-
-    Returns:
-        Of shape (tilts, monitors); where no rate is as far away, the farthest there is.
-    """
-
-    def divergence(other: Floats) -> Floats:
-        value: Floats = other * np.log(other / rates) + (1 - other) * np.log(
-            (1 - other) / (1 - rates)
-        )
-        return value
-
-    near = np.broadcast_to(rates, (TILTS, rates.size))
-    far = np.repeat([1 - 1e-6, 1e-6], TILTS // 2)[:, None]
-    away = solve(divergence, np.broadcast_to(BOTH_WAYS[:, None], near.shape), near, far)
-    tilts: Floats = np.log(away / (1 - away)) - np.log(rates / (1 - rates))
-    return tilts
-
-
-def _smooth(total: Floats, rows: Floats) -> Floats:
-    rate = (total + 1.0) / (rows + 2.0)
-    return np.minimum(np.maximum(rate, _LEAST_RATE), 1 - _LEAST_RATE)
-
-
-def _before(arrays: dict[str, Floats], name: str, added: Floats) -> Floats:
-    """Add blocks to a running sum; give what it was before each, whatever their grouping."""
-    path = np.cumsum(np.concatenate([arrays[name][None], added]), axis=0)
-    arrays[name] = path[-1]
-    before: Floats = path[:-1]
-    return before
-
-
-def _exponents(
-    tilts: Floats, sums: Floats, cumulants: Floats, doubt: Floats, rows: Floats, known: Floats
+def log_ratios(
+    tilts: Floats, sums: Floats, cumulants: Floats, doubt: Floats, blocks: Blocks, known: Floats
 ) -> Floats:
-    """Give λ·S - b·ψ - doubt·b²/n, of shape (blocks, tilts, monitors)."""
+    """Give λ·S - Σψ - doubt·b·w/n, of shape (blocks, tilts, monitors)."""
     exponents: Floats = _by_tilt(tilts) * sums[:, None, :]
-    exponents -= _by_tilt(cumulants) * rows[:, None, :]
-    exponents -= _by_tilt(doubt) * (rows**2 / known)[:, None, :]
+    rows = blocks.rows[:, None, :]
+    given = blocks.cumulants
+    exponents -= _by_tilt(cumulants) * rows if given is None else given
+    exponents -= _by_tilt(doubt) * (_UNABSORBED / known) * rows
     return exponents
 
 
@@ -356,4 +274,5 @@ def _cumulants(usual: Floats, monitors: int, given: Floats | None) -> Floats:
 
 
 def _cumulants_of(scores: Floats, tilts: Floats, least: Floats) -> Floats:
-    return np.maximum(np.log(np.exp(tilts[:, None] * scores).mean(axis=1)), least)
+    cumulants: Floats = np.log(np.exp(tilts[:, None] * scores).mean(axis=1))
+    return np.maximum(cumulants, least)

@@ -6,13 +6,16 @@ blocks have turned out to be predicted better with it than without.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from auditspine.processors.drift.mixture import Flags, Floats
+from auditspine.processors.drift.mixture import BOTH_WAYS, Flags, Floats
 
 HOURS = 24
 _HELPS, _HARMS = 0.85, 1.0  # squared error with it over that without: to begin, to end
 _MEMORY = 400.0  # blocks that the errors are taken over
 _BLOCKS = 80.0  # that must have been predicted before it is used
+_REACH = 12.0  # nats until an alarm: a tilt bets over about as many rows as this over KL
+_LEAST = 0.2  # weight of rows during what may be a shift or a cycle
 _SHRINK = 25.0  # rows of an hour that count as much as its being like all others
 
 
@@ -37,6 +40,9 @@ class Season:
             "usual": np.zeros((2, monitors)),
             "predicted": np.zeros(monitors),
             "active": np.zeros(monitors),
+            "passed": np.zeros(monitors),  # hours
+            "new_passed": np.zeros(monitors),
+            "latest": np.full(monitors, -1.0),  # hour
         }
         self.refresh()
 
@@ -54,6 +60,19 @@ class Season:
         spread: Floats = (rows * self._deviation**2).sum(axis=0) / np.maximum(rows.sum(axis=0), 1.0)
         return spread
 
+    @property
+    def doubt(self) -> Floats:
+        """How much more sums scatter since hours are known from some days only, by tilt.
+
+        An hour's mean that is known from N rows adds min(w, n) / N to the variance of a tilt that
+        bets over w rows, where n is an hour's rows.
+        """
+        known = np.maximum(self.arrays["rows"].sum(axis=0) / HOURS, 1.0)
+        hour = known / np.maximum(self.arrays["passed"] / HOURS, 1.0)
+        doubt: Floats = np.minimum(_REACH / BOTH_WAYS[:, None], hour) / known
+        inflated: Floats = 1 + doubt * self.arrays["active"]
+        return inflated
+
     def explained(self, shares: Floats) -> Floats:
         """Give what a row's score deviates by on average, of shape (blocks, monitors).
 
@@ -65,7 +84,9 @@ class Season:
             explained += shares[:, hour, None] * self._deviation[hour]
         return explained
 
-    def add(self, moved: Floats, explained: Floats, sums: Floats, rows: Floats, shares: Floats) -> None:
+    def add(
+        self, moved: Floats, explained: Floats, sums: Floats, rows: Floats, shares: Floats
+    ) -> None:
         """Take blocks; what they say counts after :meth:`learn`.
 
         Args:
@@ -77,15 +98,28 @@ class Season:
         """
         count = np.maximum(rows, 1.0)
         plain, seasonal = moved**2 / count, (moved - rows * explained) ** 2 / count
-        hours = [np.flatnonzero(share) for share in shares]
-        for block, now in enumerate(hours):
+        for block, share in enumerate(shares):
+            now = np.flatnonzero(share)
+            if not now.size:
+                continue
+            self._pass(now)
             self.arrays["errors"] += np.stack([plain[block], seasonal[block]])
             self.arrays["blocks"] += rows[block] > 0
             self.arrays["new_total"][now] += shares[block, now, None] * sums[block]
             self.arrays["new_rows"][now] += shares[block, now, None] * rows[block]
 
-    def learn(self) -> Flags:
+    def _pass(self, now: NDArray[np.intp]) -> None:
+        """Count the hours that were entered."""
+        begun = ~np.isin(self.arrays["latest"], now)
+        self.arrays["new_passed"] += now.size - 1 + begun
+        last = now[-1] if now[-1] - now[0] < HOURS - 1 else now[now < HOURS // 2][-1]
+        self.arrays["latest"] = np.full_like(self.arrays["latest"], last)
+
+    def learn(self, weight: Floats) -> Flags:
         """Let the blocks that were taken count.
+
+        Args:
+            weight: How much they count, per monitor.
 
         Returns:
             The monitors that the hour explains something of from now on.
@@ -99,8 +133,10 @@ class Season:
         error = kept["errors"] / np.maximum(kept["blocks"], 1.0)
         kept["usual"] = kept["usual"] + weight * (error - kept["usual"])
         kept["errors"], kept["blocks"] = np.zeros_like(error), np.zeros_like(blocks)
+        kept["passed"] = kept["passed"] + kept["new_passed"]
+        kept["new_passed"] = np.zeros_like(blocks)
         for name in ("total", "rows"):
-            kept[name] = kept[name] + kept[f"new_{name}"]
+            kept[name] = kept[name] + np.maximum(weight, _LEAST) * kept[f"new_{name}"]
             kept[f"new_{name}"] = np.zeros_like(kept[name])
         before = kept["active"] > 0
         bound = np.where(before, _HARMS, _HELPS)
