@@ -1,13 +1,13 @@
-# make demo · make test · make chaos · make bench · make lock
+# make demo · make test · make chaos · make bench · make bench-drift · make lock
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint unit integration chaos bench lock clean
+.PHONY: help demo test lint unit integration chaos bench bench-drift lock clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.runtime ## Run the whole system on real data and verify the evidence
 	$(BIN)/auditspine demo
@@ -34,6 +34,9 @@ chaos: $(VENV)/.dev ## Kill parts at seeded random points while events flow (ROU
 
 bench: $(VENV)/.dev ## Ratios against the plain way, measured in one run (docs/benchmarks.md)
 	$(BIN)/python -m bench
+
+bench-drift: $(VENV)/.dev ## False alarms and delays of the shift detector, beside others (docs/drift-benchmark.md)
+	$(BIN)/python -m bench.drift
 
 lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -1,0 +1,1 @@
+"""Measures the shift detector against others on simulated streams: ``make bench-drift``."""
