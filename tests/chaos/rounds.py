@@ -10,8 +10,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from tests.chaos.alerting import Receiver, delivery_differences, derived_differences
 from tests.chaos.independent import ClickHouse, check, has_landed, source_messages
 
 from auditspine.cli.connections import kafka_properties, trusted_log_keys
@@ -28,7 +30,10 @@ from auditspine.schemas.examples import example
 from auditspine.schemas.parse import parse_json
 
 COMMAND = [sys.executable, "-m", "auditspine.cli"]
-VICTIMS = ("ledger-1", "ledger-2", "access-1", "lineage-1", "sink-1", "clickhouse", "kafka")
+VICTIMS = (
+    *("ledger-1", "ledger-2", "access-1", "lineage-1", "sink-1", "clickhouse", "kafka"),
+    *("drift-1", "alerts-1", "notify-1"),
+)
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP")
 STOPPED_S = 12.0  # longer than every session timeout
 SETTLE_S = 180.0
@@ -43,8 +48,12 @@ class Stack:
     def __init__(self, root: Path) -> None:
         self.data = root / "data"
         self.log = (root / "up.log").open("wb")
+        self.receiver = Receiver()
         self.process = subprocess.Popen(
-            [*COMMAND, "up", "--data-dir", str(self.data)], stdout=self.log, stderr=self.log
+            [*COMMAND, "up", "--data-dir", str(self.data)],
+            stdout=self.log,
+            stderr=self.log,
+            env={**os.environ, "AUDITSPINE_NOTIFICATIONS": str(self.receiver.settings(root))},
         )
         wait_for(lambda: self.process.poll() is not None or self.described().get("ready"), "ready")
         assert self.process.poll() is None, (root / "up.log").read_text()
@@ -75,6 +84,7 @@ class Stack:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
         self.log.close()
+        self.receiver.close()
 
 
 def wait_for(condition, what: str, timeout_s: float = SETTLE_S) -> None:
@@ -96,6 +106,20 @@ def event(kind: str, tenant: str, producer: str, name: str):
     return parse_json(content)
 
 
+def prediction(tenant: str, producer: str, number: int, choice: random.Random, moved: float):
+    """Give a prediction whose ratio lies where the round says."""
+    content = json.loads(example("prediction.made"))
+    del content["envelope"]["event_id"]
+    del content["envelope"]["occurred_at"]
+    content["envelope"]["tenant"] = tenant
+    content["envelope"]["workload"]["name"] = producer
+    body = content["body"]
+    body["prediction_id"] = f"{tenant}-{number}"
+    body["features"][0]["number"] = 0.33 + moved + choice.gauss(0, 0.05)
+    body["score"] = choice.betavariate(2, 8)
+    return parse_json(content)
+
+
 def choose(seed: int) -> tuple[str, str, int, random.Random]:
     """Give victim, signal and number of the event at which it comes, and what follows."""
     choice = random.Random(seed)
@@ -108,6 +132,7 @@ def play(stack: Stack, seed: int, clients: dict, accesses: Counter) -> str:
     victim, how, at, choice = choose(seed)
     stopped: tuple[int, float] | None = None
     deliveries = []
+    moved = 0.2 * (seed % 2)  # a ratio that goes to and fro between rounds
     for number in range(EVENTS):
         if number == at and (pid := stack.pid(victim)) is not None:
             os.kill(pid, getattr(signal, how))
@@ -118,7 +143,12 @@ def play(stack: Stack, seed: int, clients: dict, accesses: Counter) -> str:
             ("artifact.accessed", "prediction.made", "run.started", "model.registered")
         )
         name = f"snapshot-{choice.randrange(5)}"
-        deliveries.append(client.publish(event(kind, tenant, producer, name)))
+        made = (
+            prediction(tenant, producer, number, choice, moved)
+            if kind == "prediction.made"
+            else event(kind, tenant, producer, name)
+        )
+        deliveries.append(client.publish(made))
         if kind == "artifact.accessed" and not producer.startswith("stranger"):
             accesses[tenant, name] += 1
         time.sleep(choice.random() * 0.01)
@@ -151,6 +181,9 @@ def run(seeds: Sequence[int], report: Callable[[str], object] = print) -> int:
             for client in clients.values():
                 client.close()
             last = differences(stack, accesses)  # nothing is being published any more
+            if not stack.receiver.got:
+                last.append("nobody was told anything: there was nothing to compare")
+            report(f"{told(stack)} at the end")
             report(f"at the end: {'ok' if not last else 'FAILED'}")
             for problem in last:
                 report(f"  {problem}")
@@ -158,6 +191,17 @@ def run(seeds: Sequence[int], report: Callable[[str], object] = print) -> int:
         finally:
             stack.stop()
     return failures
+
+
+def told(stack: Stack) -> str:
+    """Give how much there was to compare."""
+    rows = stack.store().rows(
+        "SELECT event_type, toUInt32(count()) FROM committed_evidence WHERE event_type IN "
+        "('drift.signalled', 'alert.raised', 'notification.delivered') GROUP BY ALL ORDER BY ALL"
+    )
+    pages = stack.receiver.got
+    counted = ", ".join(f"{count} {name}" for name, count in rows)
+    return f"{counted}; {len(pages)} pages, {pages.total() - len(pages)} repeated"
 
 
 def differences(stack: Stack, accesses: Counter) -> list[str]:
@@ -177,7 +221,22 @@ def differences(stack: Stack, accesses: Counter) -> list[str]:
         wait_for(landed, "everything has landed")
     except TimeoutError as exc:
         return [str(exc)]
-    return check(stack.store(), log_key, sources, accesses) + _rebuild_differences(stack)
+    problems = check(stack.store(), log_key, sources, accesses) + _rebuild_differences(stack)
+    return problems + _alerting_differences(stack)
+
+
+def _alerting_differences(stack: Stack) -> list[str]:
+    """Wait until nothing is derived any more and everybody was told; give what still differs."""
+    problems: list[str] = []
+
+    def settled() -> bool:
+        problems[:] = derived_differences(stack.settings, stack.store())
+        problems.extend(delivery_differences(stack.store(), stack.receiver))
+        return not problems
+
+    with suppress(TimeoutError):
+        wait_for(settled, "signals, alerts and pages agree")
+    return problems
 
 
 def _rebuild_differences(stack: Stack) -> list[str]:
