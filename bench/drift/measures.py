@@ -56,7 +56,8 @@ def delays(
 ) -> Floats:
     """Give the rows from a change to the alarm, which comes after ``before`` rows in service."""
     ours = Ours(shift.kind, shift.before(random, runs, TRAINING), run_length)
-    ours.alarms(shift.before(random, runs, before))
+    if before:
+        ours.alarms(shift.before(random, runs, before))
     return first(ours.alarms(shift.after(random, runs, HORIZON)))
 
 
@@ -85,17 +86,20 @@ SPOILED: Mapping[str, Spoil] = {
     "2% of 1e308": _some(1e308),
     "all missing": lambda _: [math.nan] * 1000,
     "constant": lambda _: [0.0] * 1000,
+    "rescaled x1000": lambda random: (random.standard_normal(1000) * 1000).tolist(),
+    "shifted by 3 sd": lambda random: (random.standard_normal(1000) + 3).tolist(),
 }
 
 
 def after_bad_input(random: Random, runs: int) -> dict[str, tuple[float, float]]:
-    """Give the median delay of +.5 sd after 1,000 odd rows, for ours and for ADWIN."""
+    """Give the median delay of +.5 sd after 1,000 odd rows amid usual ones, for ours and ADWIN."""
     table = {}
     for name, spoil in SPOILED.items():
         ours, adwin = np.full(runs, np.inf), np.full(runs, np.inf)
         for run in range(runs):
             profile = NumericProfile.of(random.standard_normal(TRAINING))
-            rows = [*spoil(random), *random.standard_normal(1000).tolist()]
+            usual = random.standard_normal((2, 1000)).tolist()
+            rows = [*usual[0], *spoil(random), *usual[1]]
             after = (random.standard_normal(HORIZON) + 0.5).tolist()
             ours[run] = _delay(ShiftDetector(profile), rows, after)
             adwin[run] = _delay(ADWIN(), rows, after)
@@ -117,7 +121,7 @@ def _delay(detector: DriftDetector, before: list[object], after: list[float]) ->
 
 
 def speeds(random: Random, blocks: int = 4000) -> dict[str, float]:
-    """Measure rows per second through a bank, a segment of 1,000 rows at a time."""
+    """Measure rows per second of one core through a bank: by segments of 1,000 rows, by blocks."""
     found = {}
     for monitors in (84, 500):
         rows = np.full(monitors, 2000.0)
@@ -126,10 +130,10 @@ def speeds(random: Random, blocks: int = 4000) -> dict[str, float]:
         squares = np.full((blocks, monitors), float(BLOCK))
         counts = np.full((blocks, monitors), float(BLOCK))
         for name, size in (("segments", 40), ("blocks", 1)):
-            began = time.perf_counter()
+            began = time.process_time()
             for at in range(0, blocks, size):
                 now = slice(at, at + size)
                 bank.steps(total[now], squares[now], counts[now])
-            took = time.perf_counter() - began
+            took = time.process_time() - began
             found[f"{monitors} monitors, by {name}"] = blocks * BLOCK / took
     return found
