@@ -7,6 +7,7 @@ where a number should be, NaN or infinity.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from auditspine.processors.drift.layout import (
 from auditspine.processors.drift.mixture import Floats
 from auditspine.processors.projection.port import SealedEvent
 
+_NAME, _NUMBER, _TEXT = itemgetter("name"), itemgetter("number"), itemgetter("text")
 _HOUR_MS = 3_600_000
 
 
@@ -103,13 +105,13 @@ def grouped(events: Sequence[SealedEvent]) -> list[Group]:
     groups: dict[tuple[str, ...], Group] = {}
     for index, event in enumerate(events):
         features = event.body["features"]
-        names = tuple([each["name"] for each in features])
+        names = tuple(map(_NAME, features))
         group = groups.get(names)
         if group is None:
             group = groups[names] = Group(names)
         group.rows.append(index)
-        group.numbers.append([each["number"] for each in features])
-        group.texts.append([each["text"] for each in features])
+        group.numbers.append(list(map(_NUMBER, features)))
+        group.texts.append(list(map(_TEXT, features)))
     return list(groups.values())
 
 

@@ -5,12 +5,11 @@ people is decided elsewhere, by the alerts projection.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 from auditspine.processors.drift.inference import ModelWatch, Step
 from auditspine.processors.drift.outcomes import OutcomeWatch
 from auditspine.processors.drift.policy import DriftPolicy, shipped_policy
-from auditspine.processors.drift.port import Predictions, Profiles
+from auditspine.processors.drift.port import Prediction, Predictions, Profiles
 from auditspine.processors.drift.rules import Rules
 from auditspine.processors.drift.tables import LEVELS
 from auditspine.processors.projection.port import (
@@ -70,7 +69,7 @@ class DriftProjection:
 
     def _take(self, step: Step, events: Sequence[SealedEvent]) -> None:
         origin = events[0].origin
-        waiting = []
+        waiting: list[Prediction] = []
         for key, own in _by_model(events):
             watch = self._watches.pop((origin, key), None)
             if watch is None or not watch.is_current(step.state):
@@ -88,16 +87,17 @@ class DriftProjection:
 
 def _by_model(events: Sequence[SealedEvent]) -> Iterator[tuple[str, list[SealedEvent]]]:
     """Sort events by tenant, deployment and model; each in the order of the log."""
-    keyed = [(_model_key(each), each) for each in events]
-    keyed.sort(key=lambda pair: pair[0])  # stable
-    for key, pairs in groupby(keyed, key=lambda pair: pair[0]):
-        yield key, [event for _, event in pairs]
-
-
-def _model_key(event: SealedEvent) -> str:
-    body = event.body
-    deployment, model = body["deployment"], body["model"]
-    return f"{event.envelope['tenant']}\0{deployment['name']}\0{bytes(model['digest']).hex()}"
+    found: dict[tuple[str, str, bytes], list[SealedEvent]] = {}
+    for event in events:
+        body = event.body
+        where = (event.envelope["tenant"], body["deployment"]["name"], body["model"]["digest"])
+        own = found.get(where)
+        if own is None:
+            found[where] = [event]
+        else:
+            own.append(event)
+    for (tenant, deployment, digest), own in sorted(found.items()):
+        yield f"{tenant}\0{deployment}\0{digest.hex()}", own
 
 
 def _place(derived: Derived) -> tuple[int, int]:

@@ -7,6 +7,7 @@ predictions are taken in pieces that end where something is to be decided.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from auditspine.processors.drift import signals
 from auditspine.processors.drift.columns import Group, columns, grouped
@@ -101,7 +102,7 @@ class ModelWatch:
             end = self._end(step, events, start)
             self._piece(step, list(events[start:end]))
             start = end
-        return [waiting(each) for each in events]
+        return _waiting(events)
 
     def _end(self, step: Step, events: Sequence[SealedEvent], start: int) -> int:
         """Give where the piece that starts here ends: at the next report or a warm-up's end."""
@@ -280,21 +281,26 @@ class ModelWatch:
 
 def prediction_key(tenant: str, deployment: str, prediction_id: str) -> bytes:
     """Give the key by which an outcome finds its prediction, 16 bytes."""
-    text = f"{tenant}\0{deployment}\0{prediction_id}"
-    return sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+    key: bytes = _begun(tenant, deployment, prediction_id).digest()[:16]
+    return key
 
 
-def waiting(event: SealedEvent) -> Prediction:
-    """Give what an outcome will ask of a prediction."""
-    body = event.body
-    key = prediction_key(
-        event.envelope["tenant"], body["deployment"]["name"], body["prediction_id"]
-    )
-    model = body["model"]
-    digest = bytes(model["digest"]).hex()
-    return Prediction(
-        key, event.appended_at, model["name"], model["version"], digest, body["decision"]
-    )
+def _begun(tenant: str, deployment: str, rest: str = "") -> Any:
+    return sha256(f"{tenant}\0{deployment}\0{rest}".encode("utf-8", "surrogatepass"))
+
+
+def _waiting(events: Sequence[SealedEvent]) -> list[Prediction]:
+    """Give what outcomes will ask of predictions of one model at one deployment."""
+    first = events[0]
+    begun = _begun(first.envelope["tenant"], first.body["deployment"]["name"])
+    model = first.body["model"]
+    answered = (model["name"], model["version"], bytes(model["digest"]).hex())
+    found = []
+    for event in events:
+        body, key = event.body, begun.copy()
+        key.update(body["prediction_id"].encode("utf-8", "surrogatepass"))
+        found.append(Prediction(key.digest()[:16], event.appended_at, answered, body["decision"]))
+    return found
 
 
 def _key(kind: str, key: str) -> bytes:

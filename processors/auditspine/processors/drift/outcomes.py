@@ -21,6 +21,7 @@ from auditspine.processors.projection.port import Derived, SealedEvent
 
 _DAY_MS = 24 * 3_600_000
 _ERROR = Monitor("error", "error", "")
+_NO_MODEL = {"kind": "model", "name": "", "version": "", "digest": ""}
 _PROBLEMS = {
     "orphan": "an outcome answers no prediction that was made before it",
     "repeated": "an outcome came a second time",
@@ -89,7 +90,7 @@ class OutcomeWatch:
 
     def _errors_of(self, event: SealedEvent, found: Prediction | None) -> "_Errors":
         deployment = event.body["deployment"]["name"]
-        digest = "" if found is None else found.model_digest
+        digest = "" if found is None else found.model[2]
         key = "\0".join((str(event.envelope["tenant"]), deployment, digest))
         errors = self._errors.get(key)
         if errors is None:
@@ -124,13 +125,7 @@ class _Errors:
     def begin(cls, event: SealedEvent, found: Prediction | None) -> "_Errors":
         body = event.body
         deployment = {**body["deployment"], "digest": bytes(body["deployment"]["digest"]).hex()}
-        model = {"kind": "model", "name": "", "version": "", "digest": ""}
-        if found is not None:
-            model |= {
-                "name": found.model,
-                "version": found.model_version,
-                "digest": found.model_digest,
-            }
+        model = _NO_MODEL if found is None else found.reference
         return cls(Seen(str(event.envelope["tenant"]), deployment, model, event.appended_at))
 
     @classmethod
@@ -179,16 +174,7 @@ class _Errors:
 
     def where(self, event: SealedEvent, found: Prediction | None) -> Where:
         """Give of what a signal speaks."""
-        model = (
-            self.seen.model
-            if found is None
-            else {
-                "kind": "model",
-                "name": found.model,
-                "version": found.model_version,
-                "digest": found.model_digest,
-            }
-        )
+        model = self.seen.model if found is None else found.reference
         digest = bytes.fromhex(model["digest"]) or bytes(32)
         named = {**model, "name": model["name"] or "-", "version": model["version"] or "-"}
         return Where(

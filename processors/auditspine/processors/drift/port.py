@@ -48,18 +48,20 @@ class Prediction(NamedTuple):
     Attributes:
         key: Names it among all, 16 bytes.
         at: When the broker took it, milliseconds.
-        model: Name of the model that answered.
-        model_version: Its version.
-        model_digest: Its SHA-256, hex.
+        model: Name, version and SHA-256 (hex) of the model that answered.
         decision: What was decided.
     """
 
     key: bytes
     at: int
-    model: str
-    model_version: str
-    model_digest: str
+    model: tuple[str, str, str]
     decision: str
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The model, with its digest as hex."""
+        name, version, digest = self.model
+        return {"kind": "model", "name": name, "version": version, "digest": digest}
 
 
 class Answer(NamedTuple):

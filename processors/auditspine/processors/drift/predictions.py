@@ -14,13 +14,20 @@ from auditspine.processors.drift.port import Answer, NotYet, Prediction
 _DAY_MS = 24 * 3_600_000
 _PATIENCE_S = 10.0
 _DDL = """
+CREATE TABLE IF NOT EXISTS models (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL,
+    UNIQUE (name, version, digest)
+);
 CREATE TABLE IF NOT EXISTS predictions (
-    key BLOB PRIMARY KEY, at INTEGER NOT NULL, model TEXT NOT NULL, model_version TEXT NOT NULL,
-    model_digest TEXT NOT NULL, decision TEXT NOT NULL
+    key BLOB PRIMARY KEY, at INTEGER NOT NULL, model INTEGER NOT NULL, decision TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, at INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL
 ) WITHOUT ROWID;
+"""
+_FIND = """
+SELECT p.at, p.decision, m.name, m.version, m.digest FROM predictions AS p
+JOIN models AS m ON m.id = p.model WHERE p.key = ?
 """
 
 
@@ -58,9 +65,10 @@ class PredictionFiles:
         with file:
             # The first with a key stays: a later one of the same id is another prediction, which
             # no outcome can tell apart.
-            file.executemany(
-                "INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?, ?, ?)", sorted(predictions)
-            )
+            models = {each.model for each in predictions}
+            ids = {model: _model_id(file, model) for model in models}
+            rows = sorted((key, at, ids[model], said) for key, at, model, said in predictions)
+            file.executemany("INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?)", rows)
             day = through // _DAY_MS
             if self._swept.get(partition) != day:
                 for table in ("predictions", "answers"):
@@ -75,11 +83,10 @@ class PredictionFiles:
         After ten seconds of waiting for the inference log, it is taken as read.
         """
         partition = _partition(origin)
-        row = self._file(partition).execute("SELECT * FROM predictions WHERE key = ?", (key,))
-        found = row.fetchone()
+        found = self._file(partition).execute(_FIND, (key,)).fetchone()
         if found is not None:
-            prediction = Prediction(*found)
-            return prediction if prediction.at <= at else None
+            taken, decision, *model = found
+            return Prediction(key, taken, tuple(model), decision) if taken <= at else None
         if self._through.get(partition, -1) <= at and not self._is_complete(partition):
             since = self._waiting.setdefault(partition, self._clock())
             if self._clock() - since < _PATIENCE_S:
@@ -113,6 +120,14 @@ class PredictionFiles:
             file.executescript(_DDL)
             self._files[partition] = file
         return file
+
+
+def _model_id(file: sqlite3.Connection, model: tuple[str, str, str]) -> int:
+    file.execute("INSERT OR IGNORE INTO models (name, version, digest) VALUES (?, ?, ?)", model)
+    found = file.execute(
+        "SELECT id FROM models WHERE name = ? AND version = ? AND digest = ?", model
+    )
+    return int(found.fetchone()[0])
 
 
 def _partition(origin: str) -> int:
