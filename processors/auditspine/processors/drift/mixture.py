@@ -30,7 +30,9 @@ _MOST = 600.0  # of an exponent: with it every number stays finite
 
 def plus(kept: Floats, blocks: Floats) -> Floats:
     """Add blocks to a running sum one after the other, so that their grouping changes no bit."""
-    total: Floats = np.add.accumulate(np.concatenate([kept[None], blocks]))[-1]
+    total = kept.copy()
+    for block in blocks:  # for a few blocks faster than numpy's accumulate
+        total += block
     return total
 
 

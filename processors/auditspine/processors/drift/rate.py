@@ -47,11 +47,9 @@ class Rate:
 
     def exponents(self, sums: Floats, blocks: Blocks) -> Floats:
         """Give the log likelihood ratios; see :class:`Score`."""
-        known = self.arrays["rows"]
-        exponents = log_ratios(self._tilts, sums, self._cumulants, self._doubt, blocks, known)
-        beyond = self._slopes * (self.mean() - self.arrays["anchor"])
-        exponents -= beyond * blocks.rows[:, None, :]
-        return exponents
+        kept = self.arrays
+        cumulants = self._cumulants + self._slopes * (self.mean() - kept["anchor"])
+        return log_ratios(self._tilts, sums, cumulants, self._doubt, blocks, kept["rows"])
 
     def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:  # noqa: ARG002
         """Add rows to the reference, and take the tilts of rates that have moved anew."""

@@ -6,9 +6,8 @@ blocks have turned out to be predicted better with it than without.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from auditspine.processors.drift.mixture import BOTH_WAYS, Flags, Floats
+from auditspine.processors.drift.mixture import BOTH_WAYS, Flags, Floats, plus
 
 HOURS = 24
 _HELPS, _HARMS = 0.85, 1.0  # squared error with it over that without: to begin, to end
@@ -67,10 +66,13 @@ class Season:
         An hour's mean that is known from N rows adds min(w, n) / N to the variance of a tilt that
         bets over w rows, where n is an hour's rows.
         """
+        active = self.arrays["active"]
+        if not active.any():
+            return np.ones((BOTH_WAYS.size, active.size))
         known = np.maximum(self.arrays["rows"].sum(axis=0) / HOURS, 1.0)
         hour = known / np.maximum(self.arrays["passed"] / HOURS, 1.0)
         doubt: Floats = np.minimum(_REACH / BOTH_WAYS[:, None], hour) / known
-        inflated: Floats = 1 + doubt * self.arrays["active"]
+        inflated: Floats = 1 + doubt * active
         return inflated
 
     def explained(self, shares: Floats) -> Floats:
@@ -98,22 +100,26 @@ class Season:
         """
         count = np.maximum(rows, 1.0)
         plain, seasonal = moved**2 / count, (moved - rows * explained) ** 2 / count
-        for block, share in enumerate(shares):
-            now = np.flatnonzero(share)
-            if not now.size:
-                continue
-            self._pass(now)
-            self.arrays["errors"] += np.stack([plain[block], seasonal[block]])
-            self.arrays["blocks"] += rows[block] > 0
-            self.arrays["new_total"][now] += shares[block, now, None] * sums[block]
-            self.arrays["new_rows"][now] += shares[block, now, None] * rows[block]
+        kept = self.arrays
+        kept["errors"] = plus(kept["errors"], np.stack([plain, seasonal], axis=1))
+        kept["blocks"] = plus(kept["blocks"], (rows > 0).astype(float))
+        for hour in np.flatnonzero(shares.any(axis=0)):
+            share = shares[:, hour, None]
+            kept["new_total"][hour] = plus(kept["new_total"][hour], share * sums)
+            kept["new_rows"][hour] = plus(kept["new_rows"][hour], share * rows)
+        self._pass(shares)
 
-    def _pass(self, now: NDArray[np.intp]) -> None:
+    def _pass(self, shares: Floats) -> None:
         """Count the hours that were entered."""
-        begun = ~np.isin(self.arrays["latest"], now)
-        self.arrays["new_passed"] += now.size - 1 + begun
-        last = now[-1] if now[-1] - now[0] < HOURS - 1 else now[now < HOURS // 2][-1]
-        self.arrays["latest"] = np.full_like(self.arrays["latest"], last)
+        kept = self.arrays
+        for share in shares:
+            now = np.flatnonzero(share)
+            if not now.size or (now.size == 1 and np.all(kept["latest"] == now[0])):
+                continue
+            kept["new_passed"] += now.size - 1 + ~np.isin(kept["latest"], now)
+            midnight = now[0] == 0 and now[-1] == HOURS - 1
+            last = now[now < HOURS // 2][-1] if midnight else now[-1]
+            kept["latest"] = np.full_like(kept["latest"], last)
 
     def learn(self, weight: Floats) -> Flags:
         """Let the blocks that were taken count.
