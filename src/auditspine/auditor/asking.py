@@ -1,6 +1,7 @@
 """Asks ClickHouse for a few rows, and finds out whose they are."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -12,7 +13,8 @@ from auditspine.auditor.errors import SourceError, UnknownTenantError
 _TENANTS = """
     SELECT DISTINCT toString(tenant) AS name FROM (
         SELECT tenant FROM lineage_nodes UNION ALL SELECT tenant FROM access_verdicts
-        UNION ALL SELECT tenant FROM access_grants
+        UNION ALL SELECT tenant FROM access_grants UNION ALL SELECT tenant FROM alerts
+        UNION ALL SELECT tenant FROM drift_levels
     ) ORDER BY name
 """
 
@@ -30,6 +32,14 @@ def named_rows(client: Client, sql: str, parameters: Mapping[str, object]) -> li
     """Run a query and give each row by the names of its columns; errors as above."""
     result = _ask(client, sql, parameters)
     return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+
+def timed_rows(client: Client, sql: str, parameters: Mapping[str, object]) -> list[Sequence[Any]]:
+    """Run a query and give its rows with times that know that they are UTC; errors as above."""
+    return [
+        [each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in row]
+        for row in query(client, sql, parameters)
+    ]
 
 
 def choose_tenant(client: Client, named: str | None) -> str:

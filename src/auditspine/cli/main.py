@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from auditspine.cli.commands import (
     access,
+    alerts,
     demo,
     diff,
+    drift,
     history,
     impact,
     init,
@@ -73,6 +75,8 @@ app.command(rich_help_panel=_START)(status.status)
 app.command(rich_help_panel=_USE)(publish.publish)
 app.command(rich_help_panel=_USE)(sql.sql)
 app.command(rich_help_panel=_USE)(verify.verify)
+app.add_typer(alerts.app, name="alerts", rich_help_panel=_USE)
+app.add_typer(drift.app, name="drift", rich_help_panel=_USE)
 app.add_typer(keys.app, name="keys", rich_help_panel=_USE)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_USE)
 app.command(rich_help_panel=_ASK)(trace.trace)

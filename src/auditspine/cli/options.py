@@ -1,6 +1,7 @@
 """Options that several commands share, and the settings that follow from them."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,14 @@ import typer
 
 from auditspine.auditor.lineage.store import Moment
 from auditspine.cli.errors import CliError
+
+_SPANS = {
+    "m": timedelta(minutes=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_LONGEST_SPAN = timedelta(days=366)
 
 DataDirOption = Annotated[
     Path | None,
@@ -81,3 +90,18 @@ def parse_time(option: str, text: str | None) -> datetime | None:
     except ValueError as exc:
         raise CliError(f"{option}: expected a time such as 2026-11-25T12:00Z, got {text}") from exc
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def parse_span(option: str, text: str) -> timedelta:
+    """Read a span of time of an option: ``30m``, ``2h`` or ``1d``.
+
+    Raises:
+        CliError: It is not a span, or longer than a year.
+    """
+    found = re.fullmatch(r"([0-9]{1,6})\s*(m|min|h|d)", text.strip())
+    if found is None:
+        raise CliError(f"{option}: expected a span such as 30m, 2h or 1d, got {text}")
+    span = int(found[1]) * _SPANS[found[2]]
+    if not timedelta() < span <= _LONGEST_SPAN:
+        raise CliError(f"{option}: expected more than nothing and at most 366d, got {text}")
+    return span

@@ -71,8 +71,119 @@ def test_a_moved_feature_reaches_whoever_is_on_call(stack, inbox) -> None:
     try:
         served.predict(1000).predict(300, income=lambda value: value + 9)
         await_true(lambda: alerts(stack, "mortgage-eu"), "an alert", 60)
-        [(tier, state, kind, features, alert_id)] = alerts(stack, "mortgage-eu")
+        [(tier, state, _, features, alert_id)] = alerts(stack, "mortgage-eu")
         assert (tier, state, features) == ("review", "open", ["income"])
         await_true(lambda: [m for m in inbox[1] if alert_id in json.dumps(m)], "a page", 60)
     finally:
         served.close()
+
+
+def said(stack, *arguments: str) -> dict:
+    """Say something of an alert; give what the command tells of it."""
+    code, out, err = stack.run("alerts", *arguments, "--by", "ana", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["taken"], err
+    return told
+
+
+def serving(stack, deployment: str) -> list[tuple]:
+    return stack.query(
+        f"SELECT state, releases_frozen FROM serving_states FINAL WHERE deployment = '{deployment}'"
+    )
+
+
+def shown(stack, alert_id: str) -> dict:
+    return json.loads(stack.run("alerts", "show", alert_id, "--json")[1])
+
+
+def at_signal(stack, deployment: str) -> set[str]:
+    """Name the monitors that an alert is of."""
+    [watched] = json.loads(stack.run("drift", "show", deployment, "--json")[1])
+    assert watched["serving"] == "fallback, releases frozen"
+    return {each["monitor"] for each in watched["monitors"] if each["in_alert"]}
+
+
+def test_people_take_an_alert_on_and_bring_the_model_back(stack) -> None:
+    served = Served(stack.data, "heloc", seed=3).trained().deployed()
+    try:
+        served.predict(500).predict(50, income=lambda value: value + 30)
+    finally:
+        served.close()
+    await_true(lambda: serving(stack, "heloc-eu"), "the model is out of service", 60)
+    [(tier, state, _, features, alert_id)] = alerts(stack, "heloc-eu")
+    assert (tier, state, features) == ("stop_the_line", "open", ["income"])
+    short = alert_id.removeprefix("alert-")[:8]
+
+    [first] = json.loads(stack.run("alerts", "list", "--deployment", "heloc-eu", "--json")[1])
+    assert (first["alert_id"], first["tier"]) == (alert_id, tier)
+    await_true(lambda: shown(stack, short)["signals"], "its signals have landed")
+    screen = stack.run("alerts", "show", short)[1]
+    for word in ("income.location", "fallback, releases frozen", f"acknowledge {alert_id}"):
+        assert word in screen
+    await_true(lambda: "income.location" in at_signal(stack, "heloc-eu"), "its report is there")
+    assert "income.location" in stack.run("drift", "show", "heloc-eu")[1]
+
+    taken = said(stack, "acknowledge", short, "--comment", "asking the bureau")
+    assert (taken["alert"], taken["state"]) == (alert_id, "acknowledged")
+    assert said(stack, "silence", short, "--for", "2h", "--reason", "repair")["silenced_until"]
+    closing = ("disposition", alert_id, "--as", "data_quality", "--rationale", "monthly incomes")
+    assert said(stack, *closing)["state"] == "resolved"
+    assert serving(stack, "heloc-eu") == [("fallback", False)]
+    said(stack, *closing, "--resume")
+    assert serving(stack, "heloc-eu") == [("live", False)]
+    history = [each["what"] for each in shown(stack, alert_id)["history"]]
+    closed = ["dispositioned", "resolved", "serving", "dispositioned", "serving"]
+    assert history[-7:] == ["acknowledged", "silenced", *closed]
+
+
+def test_an_escalated_alert_gets_what_its_tier_asks_for(stack) -> None:
+    served = Served(stack.data, "card", domain="retail", seed=4).trained().deployed()
+    try:
+        served.predict(250).predict(300, income=lambda value: value + 9)
+        await_true(lambda: alerts(stack, "card-eu"), "an alert", 60)
+    finally:
+        served.close()
+    alert_id = alerts(stack, "card-eu")[0][4]
+    before = shown(stack, alert_id)["alert"]
+    assert (before["tier"], before["investigation_id"]) == ("caution", "")
+    code, _, err = stack.run(
+        "alerts", "disposition", alert_id, "--as", "false_alarm", "--rationale", "x", "--by", "ana"
+    )
+    assert (code, "has no investigation" in err) == (2, True), err
+    raised = said(stack, "escalate", alert_id, "--to", "review", "--reason", "it is the bureau")
+    assert (raised["tier"], raised["state"]) == ("review", "open")
+    assert shown(stack, alert_id)["alert"]["investigating"]
+    silenced = said(stack, "silence", "--deployment", "card-eu", "--for", "1d", "--reason", "x")
+    assert silenced["silence"]
+    assert shown(stack, alert_id)["alert"]["silenced_until"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("acknowledge", "alert-nothing", "--comment", "x"), "no alert of acme is called"),
+        (("escalate", "{id}", "--to", "caution", "--reason", "x"), "expected stop_the_line"),
+        (("silence", "--deployment", "card-e", "--for", "2h", "--reason", "x"), "card-eu"),
+        (("silence", "{id}", "--until", "2020-01-01", "--reason", "x"), "over already"),
+    ],
+)
+def test_what_cannot_be_said_is_refused(stack, arguments, words) -> None:
+    alert_id = alerts(stack, "card-eu")[0][4]
+    given = [each.format(id=alert_id) for each in arguments]
+    code, _, err = stack.run("alerts", *given, "--by", "ana")
+    assert (code, words in err) == (2, True), err
+
+
+def test_a_deployment_that_nothing_was_seen_of_says_what_is_missing(stack) -> None:
+    served = Served(stack.data, "leads", domain="retail", seed=6).trained().deployed()
+    try:
+        served.predict(20)
+    finally:
+        served.close()
+    await_true(lambda: "20 predictions landed" in stack.run("drift", "show")[2], "it landed")
+    code, out, err = stack.run("drift", "show", "leads-eu")
+    assert (code, out) == (0, "")
+    assert "the first report comes after a few hundred" in err
+    code, _, err = stack.run("drift", "show", "lead-eu")
+    assert (code, "the nearest is leads-eu" in err) == (2, True), err

@@ -1,9 +1,8 @@
 """``auditspine access``: who may do what, what of it is used, and the periodic review of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +11,9 @@ from clickhouse_connect.driver.client import Client
 from auditspine.auditor.access import HeldGrant, grants_at, held_grants
 from auditspine.auditor.asking import choose_tenant
 from auditspine.cli.commands.sql import table_of
-from auditspine.cli.connections import clickhouse_client, kafka_properties, trusted_log_keys
+from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.console import print_json, stdout
 from auditspine.cli.errors import CliError
-from auditspine.cli.operator import await_sealed
 from auditspine.cli.options import (
     ClickHouseOption,
     DataDirOption,
@@ -26,37 +24,23 @@ from auditspine.cli.options import (
     moment_of,
     parse_time,
 )
-from auditspine.cli.sealed_watch import SealedWatch
+from auditspine.cli.person import KeyOption, Make, PersonSpeaker, WorkloadOption
 from auditspine.cli.settings import Settings, load_settings
-from auditspine.ledger.verdict import Verdict
-from auditspine.producers.client import AuditClient
 from auditspine.schemas.models import (
     AccessReviewDecided,
     AccessReviewDecidedBody,
     AccessReviewOpened,
     AccessReviewOpenedBody,
-    Actor,
-    Envelope,
-    Event,
     RoleRevoked,
     RoleRevokedBody,
 )
 
 _UNUSED_DAYS = 90
-_SEAL_S = 30.0
-
-_Make = Callable[[Envelope], Event]
 
 app = typer.Typer(help="See who may do what, and review it.", no_args_is_help=True)
 
 ReviewerOption = Annotated[
     str, typer.Option(help="Who decides, as the identity provider names them.")
-]
-WorkloadOption = Annotated[
-    str, typer.Option(help="Workload that signs; its key must be registered for the tenant.")
-]
-KeyOption = Annotated[
-    Path | None, typer.Option("--key", help="Key file. [default: DATA_DIR/keys/WORKLOAD.pem]")
 ]
 DomainOption = Annotated[str, typer.Option(help="Business domain of the events.")]
 
@@ -148,8 +132,9 @@ def review(
             reviewer=reviewer,
             due_at=due_at,
         )
-        speaker = _Speaker(settings, of, reviewer, workload, key, domain)
-        speaker.say([lambda env: AccessReviewOpened(envelope=env, body=body)], "periodic review")
+        speaker = PersonSpeaker(settings, of, reviewer, workload, key, domain)
+        opening: list[Make] = [lambda env: AccessReviewOpened(envelope=env, body=body)]
+        speaker.say(opening, "review", "periodic review")
     if as_json:
         print_json({"tenant": of, "review": review_id, "grants": rows})
     elif rows:
@@ -191,69 +176,16 @@ def decide(
     body = AccessReviewDecidedBody(
         review_id=review_id, grant_id=grant_id, decision=decision.value, rationale=rationale
     )
-    events: list[_Make] = [lambda env: AccessReviewDecided(envelope=env, body=body)]
+    events: list[Make] = [lambda env: AccessReviewDecided(envelope=env, body=body)]
     if decision is Decision.REVOKE:
         taken = RoleRevokedBody(grant_id=grant_id, reason=rationale)
         events.append(lambda env: RoleRevoked(envelope=env, body=taken))
-    _Speaker(settings, of, reviewer, workload, key, domain).say(events, f"review {review_id}")
+    speaker = PersonSpeaker(settings, of, reviewer, workload, key, domain)
+    speaker.say(events, "review", f"review {review_id}")
     if as_json:
         print_json({"review": review_id, "grant": grant_id, "decision": decision.value})
     else:
         stdout.print(f"[good]✓[/] {grant_id}: {decision.value}")
-
-
-class _Speaker:
-    """Publishes a reviewer's events and waits until they are sealed as valid."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        tenant: str,
-        reviewer: str,
-        workload: str,
-        key: Path | None,
-        domain: str,
-    ) -> None:
-        self._settings = settings
-        self._tenant = tenant
-        self._actor = Actor(principal=reviewer, kind="person")
-        self._workload = workload
-        self._key = key or settings.data_dir / "keys" / f"{workload}.pem"
-        self._domain = domain
-
-    def say(self, events: Sequence[_Make], reason: str) -> None:
-        """Publish events and wait.
-
-        Raises:
-            CliError: The ledger found one not valid; the message says which verdict.
-        """
-        settings = self._settings
-        kafka = kafka_properties(settings)
-        keys = trusted_log_keys(settings.trust_path)
-        topics = settings.topics_for(self._tenant, self._domain)
-        watched = {topics.sealed("access"): topics.partition_count("access")}
-        with (
-            SealedWatch(kafka, watched, keys) as watch,
-            AuditClient(
-                {"log_level": "0", **kafka},
-                tenant=self._tenant,
-                producer=self._workload,
-                key=self._key,
-                domain=self._domain,
-                environment="governance",
-                topics=topics,
-                shared={"actor": self._actor},
-            ) as client,
-        ):
-            client.check("access")
-            said = [client.publish(make(client.envelope("review", reason))) for make in events]
-            client.flush(_SEAL_S)
-            for sealed in await_sealed(watch, said, _SEAL_S):
-                if sealed.verdict is not Verdict.VALID:
-                    raise CliError(
-                        f"the ledger quarantined it: {sealed.verdict.name.lower()}; is the key "
-                        f"{self._key} registered for {self._tenant} and these event types?"
-                    )
 
 
 @contextmanager
