@@ -1779,6 +1779,9 @@ class ServingObservedBody(Body, frozen=True):
         ended_at: When the last was, UTC.
         features: Features that the model was given.
         unknown_features: Those of them that the training profile does not know.
+        drifting_features: Features of which a monitor finds, at the end, that they are not as they
+            were.
+        drifting_kinds: The same of what is of no single feature, by its kind as in drift.signalled.
         sensitivity: The highest sensitivity of the predictions.
         profiled: Whether a training profile of the model is known.
         evidence: The sealed entries.
@@ -1791,6 +1794,8 @@ class ServingObservedBody(Body, frozen=True):
     ended_at: Timestamp
     features: tuple[Name, ...]
     unknown_features: tuple[Name, ...] = ()
+    drifting_features: tuple[Name, ...] = ()
+    drifting_kinds: tuple[Token, ...] = ()
     sensitivity: Sensitivity
     profiled: Boolean
     evidence: SealedRange

@@ -1229,6 +1229,8 @@ def _serving_observed_body(value: models.ServingObservedBody) -> bytes:
             micros(value.ended_at),
             array(value.features, text),
             array(value.unknown_features, text),
+            array(value.drifting_features, text),
+            array(value.drifting_kinds, text),
             _SENSITIVITY[value.sensitivity],
             boolean(value.profiled),
             _sealed_range(value.evidence),

@@ -186,3 +186,48 @@ def test_what_is_out_of_service_is_not_silent_until_it_serves_again(log) -> None
     log.disposition(alert_id, resume=True)
     assert log.beat(1000 + SILENT - 1) == []
     assert log.beat(1000 + SILENT)[-1][1].cause == "silent"
+
+
+QUIET = 240  # minutes
+
+
+def drifting(log: Log, minute: float, *features: str) -> list[str]:
+    log.minute = minute
+    return types(log.observe("3", drifting_features=list(features)))
+
+
+def test_what_reports_still_find_drifting_goes_on_without_a_new_signal(log) -> None:
+    log.signal("dti")
+    for minute in range(30, 1000, 30):
+        assert drifting(log, minute, "dti") == []
+    assert [alert["state"] for alert in log.alerts()] == ["open"]
+    assert drifting(log, 1030) == []
+    assert "alert.resolved" not in types(log.beat(990 + QUIET))  # no report since: nobody looked
+    drifting(log, 990 + QUIET + 5)
+    assert types(log.beat(990 + QUIET + 6)) == ["alert.resolved"]
+
+
+def test_what_goes_on_for_long_asks_for_more(log) -> None:
+    log.signal("dti")
+    said = [name for minute in range(60, 1561, 60) for name in drifting(log, minute, "dti")]
+    assert said == ["alert.raised", "investigation.opened"]
+    [alert] = log.alerts()
+    assert (alert["tier"], alert["level"]) == ("review", 1)
+
+
+def test_without_predictions_nothing_is_known_to_be_quiet(log) -> None:
+    log.signal("dti")
+    log.beat(61)
+    assert [name for name in types(log.beat(1 + 3 * QUIET)) if name == "alert.resolved"] == []
+    assert {alert["state"] for alert in log.alerts()} == {"open"}
+
+
+def test_reports_of_other_features_and_kinds_end_nothing_sooner_nor_later(log) -> None:
+    log.signal("dti")
+    log.signal("", kind="score", monitor="(score).location")
+    log.minute = 120
+    log.observe("3", drifting_features=["age"], drifting_kinds=["score"])
+    assert drifting(log, QUIET + 10) == []
+    assert types(log.beat(QUIET + 11)) == ["alert.resolved"]
+    states = {alert["kind"]: alert["state"] for alert in log.alerts()}
+    assert states == {"location": "resolved", "score": "open"}

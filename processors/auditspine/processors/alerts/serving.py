@@ -5,10 +5,12 @@ A tenant that never said what it deploys is not held to it: that is a finding, n
 
 from dataclasses import replace
 
+from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.causes import (
     SILENCE,
     Ref,
     Seen,
+    as_name,
     began,
     evidence_of,
     fingerprint,
@@ -17,7 +19,7 @@ from auditspine.processors.alerts.clock import MINUTE_MS, NEVER
 from auditspine.processors.alerts.deployments import Deployment, Odd
 from auditspine.processors.alerts.raising import resolved
 from auditspine.processors.alerts.step import Step
-from auditspine.processors.alerts.taking import taken
+from auditspine.processors.alerts.taking import going_on, taken
 from auditspine.processors.projection.findings import Artifact
 from auditspine.processors.projection.port import SealedEvent
 
@@ -40,6 +42,17 @@ def observed(step: Step, event: SealedEvent) -> None:
     if not known.allows(seen, body["ended_at"] // 1000, grace):
         known = _suspected(step, known, seen, grace)
     _keep(step, name, known)
+    features, kinds = (set(body.get(f"drifting_{what}", ())) for what in ("features", "kinds"))
+    for mark in step.book.place(step.tenant, seen.place).alerts:
+        alert = step.book.alert(step.tenant, mark)
+        if alert is not None and alert.is_open and _goes_on(alert, features, kinds):
+            going_on(step, alert)
+
+
+def _goes_on(alert: Alert, features: set[str], kinds: set[str]) -> bool:
+    """Tell whether a report says that what an alert is about is still not as it was."""
+    named = {as_name(each) for each in features}
+    return bool(named.intersection(alert.features)) or (not alert.features and alert.kind in kinds)
 
 
 def changed(step: Step, event: SealedEvent) -> None:

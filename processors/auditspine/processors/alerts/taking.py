@@ -32,6 +32,25 @@ def taken(step: Step, mark: str, seen: Seen) -> Alert:
     return raised(step, alert, seen.cause)
 
 
+def going_on(step: Step, alert: Alert) -> Alert:
+    """Note that what an alert is about is still not as it was, though no monitor signals it anew.
+
+    A monitor tells of a shift when it begins and ever more seldom after; that it lasts is in the
+    reports of what serves.
+    """
+    alert = replace(alert, last=step.now)
+    feature = alert.features[0] if len(alert.features) == 1 else ""
+    minutes = (step.now - alert.began) / MINUTE_MS
+    tier = step.policy.tier(alert.risk, alert.kind, alert.effect, minutes, feature)
+    if tier.rank <= alert.tier.rank:
+        return step.keep(alert)
+    previous = alert.tier if alert.announced else None
+    alert = replace(
+        alert, tier=tier, state=OPEN, acknowledged_at=None, acknowledged_by="", settled=None
+    )
+    return raised(step, alert, "persistence", previous)
+
+
 def opened(step: Step, mark: str, seen: Seen) -> Alert:
     """Give a new alert; it is not yet noted, except at its place."""
     _place(step, seen, mark)

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from auditspine.processors.alerts import serving
 from auditspine.processors.alerts.alert import Alert
-from auditspine.processors.alerts.clock import NEVER
+from auditspine.processors.alerts.clock import MINUTE_MS, NEVER
 from auditspine.processors.alerts.raising import raised, resolved
 from auditspine.processors.alerts.step import Step
+
+_REPORTED = frozenset({"score", "decision"})  # kinds of no feature that reports speak of
 
 
 def look(step: Step, speaks: str = "") -> None:
@@ -36,6 +38,9 @@ def _look(step: Step, alert: Alert) -> None:
         if alert.is_open:
             alert = _told(step, alert)
         step.wake(step.due(alert))
+    elif alert.is_open and not _looked(step, alert, quiet):
+        _told(step, alert)
+        step.wake(step.now + MINUTE_MS)
     elif alert.is_open:
         minutes = step.policy.alerts.quiet_minutes
         alert = resolved(step, alert, "quiet", f"No signal for {minutes} minutes", clock=quiet)
@@ -43,6 +48,14 @@ def _look(step: Step, alert: Alert) -> None:
             step.book.forget_alert(step.tenant, alert)
     else:
         step.book.forget_alert(step.tenant, alert)
+
+
+def _looked(step: Step, alert: Alert, due: int) -> bool:
+    """Tell whether somebody looked since: without predictions, nothing is known to be quiet."""
+    if not alert.features and alert.kind not in _REPORTED:
+        return True
+    watched = step.book.deployment(step.tenant, alert.deployment.name).watched
+    return watched is None or watched >= due
 
 
 def _told(step: Step, alert: Alert) -> Alert:

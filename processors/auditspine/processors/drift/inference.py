@@ -180,7 +180,7 @@ class ModelWatch:
             detail = f"{count} predictions in one report instead of about {seen.usual:.0f}"
             self._tell(step, event, "burst", ("traffic", "traffic.burst", detail), (count, count))
         unknown = [] if not seen.profile_event_id else self._strange(seen.report["names"])
-        body = signals.served(seen, event, unknown)
+        body = signals.served(seen, event, unknown, self._watch.drifting())
         reason = "what is served, every few minutes"
         step.derived.append(Derived(event, _ORDINALS["report"], "serving.observed", body, reason))
         seen.report = {}

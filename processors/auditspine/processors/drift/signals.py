@@ -109,8 +109,17 @@ def of_rule(
     )
 
 
-def served(seen: Seen, cause: SealedEvent, unknown: list[str]) -> dict[str, Any]:
-    """Give the body of ``serving.observed`` for what was seen since the last report."""
+def served(
+    seen: Seen, cause: SealedEvent, unknown: list[str], drifting: tuple[list[str], list[str]]
+) -> dict[str, Any]:
+    """Give the body of ``serving.observed`` for what was seen since the last report.
+
+    Args:
+        seen: What was seen.
+        cause: The last prediction of the report.
+        unknown: Features that the training profile does not know.
+        drifting: From :meth:`~auditspine.processors.drift.watch.Watch.drifting`.
+    """
     report = seen.report
     return {
         "deployment": artifact(seen.deployment),
@@ -120,6 +129,8 @@ def served(seen: Seen, cause: SealedEvent, unknown: list[str]) -> dict[str, Any]
         "ended_at": moment(max(cause.appended_at, report["at"])),
         "features": tuple(report["names"]),
         "unknown_features": tuple(unknown),
+        "drifting_features": tuple(drifting[0]),
+        "drifting_kinds": tuple(drifting[1]),
         "sensitivity": seen.sensitivity,
         "profiled": bool(seen.profile_event_id),
         "evidence": _range(cause, report["first"]),

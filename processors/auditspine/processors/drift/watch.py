@@ -98,6 +98,13 @@ class Watch:
         """How many monitors there are."""
         return len(self.layout.monitors)
 
+    def drifting(self) -> tuple[list[str], list[str]]:
+        """Give the features that are not as they were, and the kinds of what is of none."""
+        shifted = np.concatenate([bank.shifted for bank in self._banks])
+        found = [self.layout.monitors[index] for index in np.flatnonzero(shifted)]
+        features = sorted({each.feature for each in found if each.feature})
+        return features, sorted({each.kind for each in found if not each.feature})
+
     def set_run_length(self, rows: float) -> None:
         """Set how many rows pass, on average, before a monitor raises a false alarm."""
         self.run_length = rows
