@@ -4,7 +4,7 @@ Pure: no clock, no randomness. See ``data/ORIGIN.md``.
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -14,6 +14,7 @@ YES_NO = ("pbcr", "dmi", "self", "single", "comdominiom")
 FEATURES = (*NUMERIC, *YES_NO)
 PROTECTED = "black"
 LABEL = "deny"
+_WORDS = {"1": "yes", "0": "no"}  # the file's own numbers for the last of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,13 @@ class Application:
 
     Attributes:
         number: Row in the file, from 1.
-        features: Value of each of ``FEATURES``; yes/no as 1/0.
+        features: Value of each of ``FEATURES`` as it came: a number, or a word of ``YES_NO``.
         protected: Whether the applicant belongs to the protected group.
         denied: The lender's decision.
     """
 
     number: int
-    features: dict[str, float]
+    features: Mapping[str, float | str]
     protected: bool
     denied: bool
 
@@ -88,15 +89,15 @@ def of_lender(applications: Iterable[Application], index: int, lenders: int) -> 
 
 
 def _application(number: int, row: dict[str, str]) -> Application:
-    features = {name: float(row[name]) for name in NUMERIC}
-    features |= {name: float(row[name] in ("yes", "1")) for name in YES_NO}
+    features: dict[str, float | str] = {name: float(row[name]) for name in NUMERIC}
+    features |= {name: _WORDS.get(row[name], row[name]) for name in YES_NO}
     return Application(number, features, row[PROTECTED] == "yes", row[LABEL] == "yes")
 
 
 def _lines(rows: Iterable[Application]) -> Iterator[str]:
     yield ",".join(("row", *FEATURES, PROTECTED, LABEL))
     for row in rows:
-        values = [f"{value:g}" for value in row.features.values()]
+        values = [v if isinstance(v, str) else f"{v:g}" for v in row.features.values()]
         yield ",".join([str(row.number), *values, str(int(row.protected)), str(int(row.denied))])
 
 

@@ -1,7 +1,7 @@
 """The demo's credit model: really trained with river, really evaluated. Nothing is typed in."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -37,11 +37,23 @@ class CreditModel:
 
     def score(self, application: Application) -> float:
         """Give the probability that the application is denied, 0 to 1."""
-        return float(self.pipeline.predict_proba_one(application.features).get(True, 0.0))
+        return self.answer(application.features)
+
+    def answer(self, features: Mapping[str, float | str]) -> float:
+        """Give the probability for features as they come, 0 to 1."""
+        return float(self.pipeline.predict_proba_one(encoded(features)).get(True, 0.0))
 
     def denies(self, score: float) -> bool:
         """Tell the decision that follows from a score."""
         return score >= self.threshold
+
+
+def encoded(features: Mapping[str, float | str]) -> dict[str, float]:
+    """Give features as numbers: yes is 1, and any other word is 0."""
+    return {
+        name: float(value == "yes") if isinstance(value, str) else value
+        for name, value in features.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +87,14 @@ def train(
     scaler = preprocessing.StandardScaler()
     classifier = linear_model.LogisticRegression(optim.SGD(LEARNING_RATE), l2=L2)
     pipeline = compose.Pipeline(scaler, classifier)
+    samples = [(encoded(row.features), row.denied) for row in rows]
     for number in range(1, PASSES + 1):
-        for row in rows:
-            pipeline.learn_one(row.features, row.denied)
+        for features, denied in samples:
+            pipeline.learn_one(features, denied)
         on_pass(number)
-    scores = sorted(pipeline.predict_proba_one(row.features).get(True, 0.0) for row in rows)
-    denied = sum(row.denied for row in rows)
-    return _finish(pipeline, float(scores[len(scores) - denied]) if denied else 1.0)
+    scores = sorted(pipeline.predict_proba_one(each).get(True, 0.0) for each, _ in samples)
+    count = sum(row.denied for row in rows)
+    return _finish(pipeline, float(scores[len(scores) - count]) if count else 1.0)
 
 
 def retune(model: CreditModel, rows: Sequence[Application], least_impact: float) -> CreditModel:

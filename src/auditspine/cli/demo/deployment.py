@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -17,6 +18,8 @@ from auditspine.producers.client import AuditClient
 from auditspine.producers.settings import ProducerSettings
 from auditspine.schemas.models import Classification, Workload
 
+BESIDE = ("prescreen", "on-call")
+"""Workloads that speak when the model is live; no client of theirs is open before."""
 TENANTS = {"harbor": "Harbor Savings Bank", "beacon": "Beacon Credit Union"}
 _MAY_SAY = {
     "data-platform": (
@@ -31,6 +34,11 @@ _MAY_SAY = {
     "release-desk": ("approval.decided", "deployment.changed", "producer.heartbeat"),
     "access-desk": ("role.granted", "role.revoked", "producer.heartbeat"),
     "notebook": ("artifact.accessed", "producer.heartbeat"),
+    "prescreen": ("prediction.made", "producer.heartbeat"),
+    "on-call": (
+        *("alert.acknowledged", "alert.silenced", "alert.escalated"),
+        *("investigation.dispositioned", "producer.heartbeat"),
+    ),
     "scorer": ("prediction.made", "outcome.observed", "artifact.accessed", "producer.heartbeat"),
 }
 _SEAL_S = 60.0
@@ -52,7 +60,8 @@ class Keys:
 def register(settings: Settings) -> Keys:
     """Register the tenants and their keys, revoke one, and wait until all of it is sealed."""
     said = read_control(kafka_properties(settings), settings.topics)
-    names = {f"{tenant}-{each}": (tenant, each) for tenant in TENANTS for each in WORKLOADS}
+    workloads = (*WORKLOADS, *BESIDE)
+    names = {f"{tenant}-{each}": (tenant, each) for tenant in TENANTS for each in workloads}
     keys = {name: _key(settings, name) for name in names}
     revoked = Ed25519PrivateKey.generate()
     public = raw_public_key(revoked)
@@ -74,6 +83,11 @@ def register(settings: Settings) -> Keys:
     return Keys(keys, revoked)
 
 
+def key_path(settings: Settings, name: str) -> Path:
+    """Give where the key of a workload lies."""
+    return settings.data_dir / "keys" / f"{name}.pem"
+
+
 def make_client(
     settings: Settings,
     tenant: str,
@@ -81,6 +95,7 @@ def make_client(
     key: Ed25519PrivateKey,
     *,
     heartbeat_s: float = 60.0,
+    domain: str = "credit",
 ) -> AuditClient:
     """Make the client of one workload."""
     return AuditClient(
@@ -88,7 +103,7 @@ def make_client(
         tenant=tenant,
         producer=producer,
         key=key,
-        domain="credit",
+        domain=domain,
         environment="production",
         topics=settings.topics,
         settings=ProducerSettings(heartbeat_s=heartbeat_s),
@@ -116,5 +131,5 @@ def clients(settings: Settings, keys: Keys, tenant: str) -> Iterator[dict[str, A
 
 
 def _key(settings: Settings, name: str) -> Ed25519PrivateKey:
-    path = settings.data_dir / "keys" / f"{name}.pem"
+    path = key_path(settings, name)
     return read_key(path) if path.exists() else create_key(path)

@@ -4,9 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
-from importlib.metadata import distributions, version
-from importlib.resources import files
 from typing import Any
 
 from auditspine.cli.demo.applications import (
@@ -17,6 +14,7 @@ from auditspine.cli.demo.applications import (
     Application,
     Split,
 )
+from auditspine.cli.demo.artifacts import MODEL, check, code, environment, feature, metrics, ref
 from auditspine.cli.demo.credit_model import (
     L2,
     LEARNING_RATE,
@@ -28,6 +26,7 @@ from auditspine.cli.demo.credit_model import (
     retune,
     train,
 )
+from auditspine.cli.demo.serving import decision, prediction, profile_of
 from auditspine.producers.client import AuditClient
 from auditspine.producers.delivery import Delivery
 from auditspine.schemas.models import (
@@ -37,7 +36,6 @@ from auditspine.schemas.models import (
     ArtifactAccessed,
     ArtifactAccessedBody,
     ArtifactRef,
-    Code,
     Column,
     ColumnRef,
     Correlation,
@@ -50,11 +48,9 @@ from auditspine.schemas.models import (
     Event,
     FeatureDefined,
     FeatureDefinedBody,
-    FeatureValue,
     LabelCount,
     LabelsApplied,
     LabelsAppliedBody,
-    Metric,
     ModelRegistered,
     ModelRegisteredBody,
     Origin,
@@ -62,13 +58,10 @@ from auditspine.schemas.models import (
     OutcomeObservedBody,
     Param,
     PredictionMade,
-    PredictionMadeBody,
     RunCompleted,
     RunCompletedBody,
     RunStarted,
     RunStartedBody,
-    Slice,
-    ThresholdCheck,
     ValidationReported,
     ValidationReportedBody,
 )
@@ -77,10 +70,8 @@ WORKLOADS = (
     *("data-platform", "trainer", "validator", "release-desk", "scorer"),
     *("access-desk", "notebook"),
 )
-MODEL = "mortgage-denial"
 LEAST_IMPACT = 0.8  # the four-fifths rule, 29 CFR 1607.4(D)
 TARGET_IMPACT = 0.85
-REJECT, ACCEPT = "reject", "accept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +85,23 @@ class Validated:
     passed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What serves at a lender, as its release was approved.
+
+    Attributes:
+        model: The model.
+        ref: Its reference.
+        approval_event_id: The approval.
+        rows: Applications that it was not trained on.
+    """
+
+    model: CreditModel
+    ref: ArtifactRef
+    approval_event_id: str
+    rows: Sequence[Application]
+
+
 @dataclass(slots=True)
 class Lender:
     """Publishes the life of one lender's model.
@@ -105,6 +113,8 @@ class Lender:
         deliveries: What was published.
         deployment: Where the model serves; ``None`` when none was approved.
         predictions: Identifiers of the predictions.
+        approval_event_id: The approval of what is deployed.
+        live: What serves; ``None`` when nothing does.
     """
 
     tenant: str
@@ -113,10 +123,12 @@ class Lender:
     deliveries: list[Delivery] = field(default_factory=list)
     deployment: ArtifactRef | None = None
     predictions: list[str] = field(default_factory=list)
+    approval_event_id: str = ""
+    live: Live | None = None
 
     def register_data(self, raw: bytes, splits: dict[str, Split]) -> None:
         """Register the data set, its snapshots, labels and features."""
-        dataset = _ref("dataset", "hmda-boston", "1996", raw)
+        dataset = ref("dataset", "hmda-boston", "1996", raw)
         self.say(
             "data-platform",
             DatasetRegistered,
@@ -156,13 +168,11 @@ class Lender:
 
     def train_first(self, splits: dict[str, Split], on_pass: Callable[[int], None]) -> CreditModel:
         """Train version 1, with its run and registration."""
-        return self._train("1", splits["train"], lambda rows: train(rows, on_pass), None)
+        return self._train("1", splits, lambda rows: train(rows, on_pass), None)
 
     def retune(self, model: CreditModel, splits: dict[str, Split]) -> CreditModel:
         """Make version 2: the same weights with a fairer threshold."""
-        return self._train(
-            "2", splits["train"], lambda rows: retune(model, rows, TARGET_IMPACT), model
-        )
+        return self._train("2", splits, lambda rows: retune(model, rows, TARGET_IMPACT), model)
 
     def validate(self, model: CreditModel, number: str, splits: dict[str, Split]) -> Validated:
         """Measure a version on the test split and report it."""
@@ -171,11 +181,11 @@ class Lender:
         measured = evaluate(model, split.rows)
         impact, overall = disparate_impact(measured), measured[0]
         checks = (
-            _check("accuracy", overall.accuracy, 0.85),
-            _check("disparate_impact", impact, LEAST_IMPACT),
+            check("accuracy", overall.accuracy, 0.85),
+            check("disparate_impact", impact, LEAST_IMPACT),
         )
         report = repr((measured, checks)).encode()
-        evaluation = _ref("evaluation", f"{MODEL}-{number}", number, report)
+        evaluation = ref("evaluation", f"{MODEL}-{number}", number, report)
         passed = all(check.passed for check in checks)
         self.say(
             "validator",
@@ -184,7 +194,7 @@ class Lender:
                 model=self.model(model, number),
                 evaluation=evaluation,
                 snapshot=self.snapshot(split),
-                metrics=tuple(metric for group in measured for metric in _metrics(group)),
+                metrics=tuple(metric for group in measured for metric in metrics(group)),
                 thresholds=checks,
                 passed=passed,
                 independent=True,
@@ -218,7 +228,8 @@ class Lender:
             ),
         )
         if found.passed:
-            self.deployment = _ref("deployment", f"{MODEL}-api", number, found.ref.digest)
+            self.approval_event_id = str(approval.envelope.event_id)
+            self.deployment = ref("deployment", f"{MODEL}-api", number, found.ref.digest)
             self.say(
                 "release-desk",
                 DeploymentChanged,
@@ -228,40 +239,24 @@ class Lender:
                     environment="production",
                     action="deployed",
                     traffic_share=1.0,
-                    approval_event_id=approval.envelope.event_id,
+                    approval_event_id=self.approval_event_id,
                 ),
                 f"approved release of version {number}",
-                correlation=Correlation(causation_id=str(approval.envelope.event_id)),
+                correlation=Correlation(causation_id=self.approval_event_id),
             )
         return found.passed
 
-    def serve(self, model: CreditModel, found: Validated, rows: Sequence[Application]) -> None:
+    def serve(self, model: CreditModel, found: Validated, splits: dict[str, Split]) -> None:
         """Predict on live applications, and report what the lender decided on each."""
         assert self.deployment is not None
+        rows = splits["live"].rows
+        others = (*rows, *splits["test"].rows)
+        self.live = Live(model, found.ref, self.approval_event_id, others)
         self.touch("scorer", found.ref, "load the model to serve it", len(model.artifact))
         for row in rows:
-            began = time.perf_counter()
-            score = model.score(row)
-            latency_ms = (time.perf_counter() - began) * 1000
             name = f"{self.run}-{row.number}"
-            self.say(
-                "scorer",
-                PredictionMade,
-                PredictionMadeBody(
-                    prediction_id=name,
-                    deployment=self.deployment,
-                    model=found.ref,
-                    features=tuple(
-                        FeatureValue(name=feature, number=value)
-                        for feature, value in row.features.items()
-                    ),
-                    score=score,
-                    threshold=model.threshold,
-                    decision=REJECT if model.denies(score) else ACCEPT,
-                    latency_ms=latency_ms,
-                ),
-                "application received",
-            )
+            body = prediction(name, self.deployment, found.ref, model, row.features)
+            self.say("scorer", PredictionMade, body, "application received")
             self.predictions.append(name)
         for name, row in zip(self.predictions, rows, strict=True):
             self.say(
@@ -270,7 +265,7 @@ class Lender:
                 OutcomeObservedBody(
                     prediction_id=name,
                     deployment=self.deployment,
-                    label="denied" if row.denied else "granted",
+                    label=decision(row.denied),
                     observed_at=datetime.now(UTC),
                     source="loan officer",
                 ),
@@ -294,16 +289,16 @@ class Lender:
 
     def snapshot(self, split: Split) -> ArtifactRef:
         """Give the reference of a split."""
-        return _ref("snapshot", f"{self.tenant}-{split.name}", "1", split.content)
+        return ref("snapshot", f"{self.tenant}-{split.name}", "1", split.content)
 
     def labels(self, split: Split) -> ArtifactRef:
         """Give the reference of a split's labels."""
         content = "".join(str(int(row.denied)) for row in split.rows).encode()
-        return _ref("labels", f"{self.tenant}-{LABEL}", "1", content)
+        return ref("labels", f"{self.tenant}-{LABEL}", "1", content)
 
     def model(self, model: CreditModel, number: str) -> ArtifactRef:
         """Give the reference of a model version."""
-        return _ref("model", MODEL, number, model.artifact)
+        return ref("model", MODEL, number, model.artifact)
 
     def _snapshot(self, dataset: ArtifactRef, split: Split) -> None:
         kind: Any = {"train": "train", "test": "test", "live": "all"}[split.name]
@@ -333,17 +328,16 @@ class Lender:
         )
 
     def _define(self, name: str, split: Split) -> None:
-        definition = f"column {name}" if name in NUMERIC else f"1 where {name} is yes, else 0"
         self.say(
             "data-platform",
             FeatureDefined,
             FeatureDefinedBody(
-                feature=_feature(name),
+                feature=feature(name),
                 description=f"{name}, see data/ORIGIN.md",
                 inputs=(ColumnRef(artifact=self.snapshot(split), column=name),),
-                definition=definition,
+                definition=f"column {name}",
                 language="python",
-                type="real" if name in NUMERIC else "boolean",
+                type="real" if name in NUMERIC else "category",
                 owner=f"features@{self.tenant}.example",
             ),
             "features of the mortgage model",
@@ -352,11 +346,11 @@ class Lender:
     def _train(
         self,
         number: str,
-        split: Split,
+        splits: dict[str, Split],
         make: Callable[[Sequence[Application]], CreditModel],
         before: CreditModel | None,
     ) -> CreditModel:
-        run_id = f"{self.run}-v{number}"
+        run_id, split, test = f"{self.run}-v{number}", splits["train"], splits["test"]
         inputs = (self.snapshot(split), self.labels(split))
         correlation = Correlation(run_id=run_id)
         reason = "first version" if before is None else "the four-fifths rule was not met"
@@ -367,10 +361,10 @@ class Lender:
             RunStartedBody(
                 run_id=run_id,
                 name=f"{MODEL}-training",
-                code=_code(),
-                environment=_environment(),
+                code=code(),
+                environment=environment(),
                 inputs=inputs,
-                features=tuple(map(_feature, FEATURES)),
+                features=tuple(map(feature, FEATURES)),
                 params=(
                     Param(name="passes", value=repr(PASSES)),
                     Param(name="learning_rate", value=repr(LEARNING_RATE)),
@@ -383,15 +377,18 @@ class Lender:
         began = time.perf_counter()
         model = make(split.rows)
         took = time.perf_counter() - began
+        purpose = "profile of the answers on rows that it was not fitted to"
+        self.touch("trainer", self.snapshot(test), purpose, len(test.content))
         self.say(
             "trainer",
             RunCompleted,
             RunCompletedBody(
                 run_id=run_id,
                 status="succeeded",
-                metrics=tuple(_metrics(evaluate(model, split.rows)[0])),
+                metrics=tuple(metrics(evaluate(model, split.rows)[0])),
                 outputs=(self.model(model, number),),
                 duration_seconds=took,
+                profile=profile_of(self.model(model, number), model, split.rows, test.rows),
             ),
             reason,
             correlation=correlation,
@@ -405,9 +402,9 @@ class Lender:
                 algorithm="logistic regression",
                 training_snapshots=inputs[:1],
                 labels=inputs[1:],
-                features=tuple(map(_feature, FEATURES)),
-                code=_code(),
-                environment=_environment(),
+                features=tuple(map(feature, FEATURES)),
+                code=code(),
+                environment=environment(),
                 intended_use="Rank mortgage applications by the risk that they would be denied",
                 limitations="Trained on Boston applications of 1990 only; must not decide alone",
                 owner=f"credit-models@{self.tenant}.example",
@@ -428,45 +425,3 @@ class Lender:
         )
         self.deliveries.append(client.publish(event))
         return event
-
-
-def _ref(kind: str, name: str, number: str, content: bytes) -> ArtifactRef:
-    return ArtifactRef(kind=kind, name=name, version=number, digest=sha256(content).digest())
-
-
-def _feature(name: str) -> ArtifactRef:
-    return _ref("feature", name, "1", f"{name} of hmda-boston".encode())
-
-
-def _code() -> Code:
-    source = (files("auditspine.cli.demo") / "credit_model.py").read_bytes()
-    digest = sha256(source).digest()
-    return Code(
-        repository=f"auditspine {version('auditspine')}", commit=digest.hex()[:12], digest=digest
-    )
-
-
-def _environment() -> ArtifactRef:
-    installed = sorted({f"{each.name}=={each.version}" for each in distributions()})
-    return _ref("environment", "python", "1", "\n".join(installed).encode())
-
-
-def _metrics(group: GroupMetrics) -> list[Metric]:
-    values = (
-        ("auc", group.auc, "1"),
-        ("log_loss", group.log_loss, "nat"),
-        ("accuracy", group.accuracy, "1"),
-        ("approval_rate", group.approval_rate, "1"),
-    )
-    part = {"protected": "1", "other": "0"}.get(group.group)
-    where = None if part is None else Slice(attribute=PROTECTED, value=part)
-    return [
-        Metric(name=name, value=value, unit=unit, samples=group.rows, slice=where)
-        for name, value, unit in values
-    ]
-
-
-def _check(metric: str, value: float, limit: float) -> ThresholdCheck:
-    return ThresholdCheck(
-        metric=metric, comparison="at_least", limit=limit, value=value, passed=value >= limit
-    )

@@ -30,12 +30,15 @@ from auditspine.cli.demo.applications import (
 )
 from auditspine.cli.demo.credit_model import PASSES, disparate_impact
 from auditspine.cli.demo.deployment import TENANTS, Keys, clients, make_client, register
+from auditspine.cli.demo.drift_story import tell_drift
 from auditspine.cli.demo.lender import LEAST_IMPACT, Lender, Validated
 from auditspine.cli.demo.misuse import misuse
 from auditspine.cli.demo.people import grant_roles, read_without_leave
+from auditspine.cli.demo.receiver import Receiver, receiving
 from auditspine.cli.demo.tamper import altered
+from auditspine.cli.demo.telling import done, step
+from auditspine.cli.demo.waits import land, project
 from auditspine.cli.errors import CliError
-from auditspine.cli.flow import measure
 from auditspine.cli.lineage_view import tree_of
 from auditspine.cli.settings import Settings, load_settings
 from auditspine.cli.stack import supervised
@@ -44,30 +47,7 @@ from auditspine.cli.verification import run_verification
 from auditspine.embedded.datadir import DataDir
 from auditspine.embedded.stack import find_running
 
-_LANDED_S = 120.0
-_POLL_S = 0.25
 _UNUSED_DAYS = 90
-_BEHIND = """
-    SELECT
-        (
-            SELECT count() FROM (
-                SELECT tenant, max(position) AS last FROM committed_evidence
-                WHERE has({tenants:Array(String)}, tenant)
-                    AND event_type IN ('model.registered', 'approval.decided', 'deployment.changed')
-                GROUP BY tenant
-            ) AS e LEFT JOIN (
-                SELECT tenant, max(version) AS folded FROM lineage_marks GROUP BY tenant
-            ) AS l ON l.tenant = e.tenant WHERE e.last > l.folded
-        ) + (
-            SELECT count() FROM (
-                SELECT tenant, count() AS accesses FROM committed_evidence
-                WHERE has({tenants:Array(String)}, tenant) AND event_type = 'artifact.accessed'
-                GROUP BY tenant
-            ) AS e LEFT JOIN (
-                SELECT tenant, count() AS judged FROM access_verdicts FINAL GROUP BY tenant
-            ) AS v ON v.tenant = e.tenant WHERE e.accesses > v.judged
-        )
-"""
 _AGAINST = """
     SELECT DISTINCT kind, severity, subject, artifact_kind, artifact_name, detail
     FROM findings FINAL WHERE tenant = {tenant:String} AND kind = 'access_without_grant'
@@ -83,17 +63,19 @@ def tell(data_dir: Path | None) -> None:
     """Run the demo on a data directory."""
     settings = load_settings(data_dir=data_dir)
     began = time.monotonic()
-    with _stack(settings):
+    with _stack(settings) as receiver:
         keys = _register(settings)
         lenders = _live(settings, keys)
         _misbehave(settings, keys)
-        _land(settings)
-        _project(settings, lenders)
+        land(settings)
+        project(settings, lenders)
         _ask(settings, lenders)
         _trace(settings, lenders)
         _review(settings, lenders)
+        served = next(each for each in lenders if each.live is not None)
+        alert = tell_drift(settings, keys, served, receiver)
+        land(settings)
         _verify(settings)
-        served = next(each for each in lenders if each.deployment is not None)
         _tamper(settings, served.tenant)
     stdout.print(f"\n[good]Done[/] in {time.monotonic() - began:.0f} s. Go on with:")
     where = "" if data_dir is None else f" --data-dir {data_dir}"
@@ -101,6 +83,10 @@ def tell(data_dir: Path | None) -> None:
         (f"auditspine up{where}", "keep the stack running; then, in another terminal:"),
         (f"auditspine trace{where} --tenant {served.tenant} {served.predictions[0]}", "lineage"),
         (f"auditspine access review{where} --tenant {served.tenant}", "who holds what"),
+        (
+            f"auditspine alerts show{where} --tenant {served.tenant} {alert.alert_id}",
+            "what moved, what was done",
+        ),
         (f"auditspine sql{where} --questions", "what auditors ask"),
         (
             f"auditspine sql{where} --ask quarantine",
@@ -113,36 +99,40 @@ def tell(data_dir: Path | None) -> None:
 
 
 @contextmanager
-def _stack(settings: Settings) -> Iterator[None]:
+def _stack(settings: Settings) -> Iterator[Receiver | None]:
+    """Give what its alerts are received with; ``None`` with a stack that somebody else started."""
     running = find_running(DataDir(settings.data_dir.absolute()))
     if running is not None and running.ready:
-        _step("Using the stack that runs")
-        yield
+        step("Using the stack that runs")
+        yield None
         return
-    _step("Starting Kafka, ClickHouse, two ledger workers, two projections and the sink")
+    step("Starting Kafka, ClickHouse, two ledger workers, the processors and the sink")
     began = time.monotonic()
     with ExitStack() as stack:
+        own, receiver = settings, None
+        if settings.notifications is None:
+            own, receiver = stack.enter_context(receiving(settings))
         with stdout.status("starting"):
             supervisor = stack.enter_context(
-                supervised(settings, lambda what: stderr.print(f"  {what} …", style="dim"))
+                supervised(own, lambda what: stderr.print(f"  {what} …", style="dim"))
             )
             stack.enter_context(supervisor.running())
-        _done(f"ready in {time.monotonic() - began:.1f} s, all of it on loopback")
-        yield
+        done(f"ready in {time.monotonic() - began:.1f} s, all of it on loopback")
+        yield receiver
 
 
 def _register(settings: Settings) -> Keys:
-    _step("Registering two lenders and the keys of their workloads in the control log")
+    step("Registering two lenders and the keys of their workloads in the control log")
     with stdout.status("waiting until it is sealed"):
         keys = register(settings)
-    _done(f"{len(TENANTS)} tenants, {len(keys.workloads)} keys, one more revoked")
+    done(f"{len(TENANTS)} tenants, {len(keys.workloads)} keys, one more revoked")
     return keys
 
 
 def _live(settings: Settings, keys: Keys) -> list[Lender]:
     raw = dataset_bytes()
     applications, incomplete = read_applications(raw)
-    _step(f"Two lenders use {len(applications):,} real mortgage applications")
+    step(f"Two lenders use {len(applications):,} real mortgage applications")
     stdout.print(
         f"  hmda_boston.csv, sha256 {sha256(raw).hexdigest()[:16]}…, "
         f"{incomplete} row with missing values left out",
@@ -169,11 +159,11 @@ def _live(settings: Settings, keys: Keys) -> list[Lender]:
                 _told(tenant, found, approved=approved)
             if approved:
                 status.update(f"{tenant}: serving")
-                lender.serve(model, found, splits["live"].rows)
+                lender.serve(model, found, splits)
         for delivery in lender.deliveries:
             delivery.result(60)
         served = f", {len(lender.predictions)} predictions and their outcomes"
-        _done(
+        done(
             f"{tenant}: {len(lender.deliveries)} signed events"
             f"{served if lender.predictions else ''}"
         )
@@ -197,7 +187,7 @@ def _told(tenant: str, found: Validated, *, approved: bool) -> None:
 
 
 def _misbehave(settings: Settings, keys: Keys) -> None:
-    _step("Someone at beacon misbehaves")
+    step("Someone at beacon misbehaves")
     count = misuse(
         partial(make_client, settings, heartbeat_s=0.0),
         kafka_properties(settings),
@@ -206,55 +196,15 @@ def _misbehave(settings: Settings, keys: Keys) -> None:
         scorer=keys.workloads["beacon-scorer"],
         revoked=keys.revoked,
     )
-    _done(
+    done(
         f"{count} events that must not count: unknown key, revoked key, another's tenant, "
         "a forbidden type, no signature, not an event"
     )
 
 
-def _land(settings: Settings) -> None:
-    _step("Sealing and landing")
-    deadline = time.monotonic() + _LANDED_S
-    with stdout.status("waiting for the sink") as status:
-        while True:
-            flows = measure(settings)
-            published = sum(flow.published for flow in flows)
-            landed = sum(flow.landed or 0 for flow in flows)
-            if all(flow.is_settled for flow in flows):
-                break
-            if time.monotonic() > deadline:
-                raise CliError(
-                    f"{landed} of {published} events landed within {_LANDED_S:.0f} s: see the "
-                    f"workers' logs in {settings.data_dir / 'logs'}"
-                )
-            status.update(f"{landed:,} of {published:,} events are in ClickHouse")
-            time.sleep(_POLL_S)
-    quarantined = sum(flow.quarantined or 0 for flow in flows)
-    _done(f"{published:,} events published, sealed and landed; {quarantined} in quarantine")
-
-
-def _project(settings: Settings, lenders: list[Lender]) -> None:
-    """Wait until the projections have folded what the lenders did."""
-    client = clickhouse_client(settings, reader=True)
-    deadline = time.monotonic() + _LANDED_S
-    tenants = [lender.tenant for lender in lenders]
-    try:
-        with stdout.status("waiting for the lineage and access workers"):
-            while client.query(_BEHIND, parameters={"tenants": tenants}).result_rows[0][0]:
-                if time.monotonic() > deadline:
-                    raise CliError(
-                        f"the projections are behind after {_LANDED_S:.0f} s: see the workers' "
-                        f"logs in {settings.data_dir / 'logs'}"
-                    )
-                time.sleep(_POLL_S)
-    finally:
-        client.close()
-    _done("lineage and access are folded")
-
-
 def _trace(settings: Settings, lenders: list[Lender]) -> None:
     lender = next(each for each in lenders if each.deployment is not None)
-    _step("One prediction, traced to its exact data")
+    step("One prediction, traced to its exact data")
     client = clickhouse_client(settings, reader=True)
     try:
         store = LineageStore(client, lender.tenant)
@@ -271,7 +221,7 @@ def _trace(settings: Settings, lenders: list[Lender]) -> None:
 
 
 def _review(settings: Settings, lenders: list[Lender]) -> None:
-    _step("Who read without leave, and who holds what they do not use")
+    step("Who read without leave, and who holds what they do not use")
     client = clickhouse_client(settings, reader=True)
     try:
         for title, sql in (
@@ -288,7 +238,7 @@ def _review(settings: Settings, lenders: list[Lender]) -> None:
 
 
 def _ask(settings: Settings, lenders: list[Lender]) -> None:
-    _step("What an auditor asks")
+    step("What an auditor asks")
     client = clickhouse_client(settings, reader=True)
     try:
         for lender in lenders:
@@ -330,7 +280,7 @@ def _show(client: Client, title: str, sql: str, parameters: dict[str, str]) -> N
 
 
 def _verify(settings: Settings) -> None:
-    _step("Verifying: every byte, hash, signature and sequence, and nothing left out")
+    step("Verifying: every byte, hash, signature and sequence, and nothing left out")
     report = _run(settings)
     print_report(stdout, report)
     if report.outcome is not Outcome.VERIFIED:
@@ -338,7 +288,7 @@ def _verify(settings: Settings) -> None:
 
 
 def _tamper(settings: Settings, tenant: str) -> None:
-    _step("An insider turns one rejection into an acceptance, in the bytes and the columns alike")
+    step("An insider turns one rejection into an acceptance, in the bytes and the columns alike")
     with altered(settings, tenant) as row:
         _sql_sees(settings)
         report = _run(settings)
@@ -347,11 +297,11 @@ def _tamper(settings: Settings, tenant: str) -> None:
             (defect.origin, defect.first) == (row.origin, row.position) for defect in report.defects
         ):
             raise CliError(f"verify did not name {row.origin} position {row.position}")
-        _done(f"verify names the row: {row.origin} position {row.position}")
+        done(f"verify names the row: {row.origin} position {row.position}")
     restored = _run(settings)
     if restored.outcome is not Outcome.VERIFIED:
         raise CliError("the row was put back, and the evidence does not verify")
-    _done("the row was put back, and everything verifies again")
+    done("the row was put back, and everything verifies again")
 
 
 def _sql_sees(settings: Settings) -> None:
@@ -366,11 +316,3 @@ def _sql_sees(settings: Settings) -> None:
 def _run(settings: Settings) -> Report:
     with stdout.status("verifying"):
         return run_verification(settings, Options(int(time.time() * 1000)), quiet=True)
-
-
-def _step(title: str) -> None:
-    stdout.print(f"\n[title]▸ {title}[/]")
-
-
-def _done(text: str) -> None:
-    stdout.print(f"  [good]✓[/] {escape(text)}", soft_wrap=True)

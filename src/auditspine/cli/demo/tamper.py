@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.client import Client
 
 from auditspine.cli.connections import clickhouse_client
-from auditspine.cli.demo.lender import ACCEPT, REJECT
+from auditspine.cli.demo.serving import ACCEPT, REJECT
 from auditspine.cli.settings import Settings
 
 _ROW = """
