@@ -9,7 +9,8 @@ def demo(data_dir: DataDirOption = None) -> None:
 
     Starts the embedded stack (or uses the one that runs), lets two lenders train, validate,
     approve and serve a credit model on 2,381 real applications, seals and lands every event, asks
-    what an auditor would ask, verifies, then alters one stored row and verifies again.
+    what an auditor would ask, changes the live data until the line is stopped, verifies, then
+    alters one stored row and verifies again.
 
     **Example**: `auditspine demo`
     """

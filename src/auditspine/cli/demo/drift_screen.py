@@ -40,7 +40,7 @@ def _changed_at(signal: Signal) -> int:
 
 
 def _cell(signal: Signal | None, change: int) -> str:
-    """Say at which row a signal came, and the how manieth of the changed ones that is."""
+    """Say at which row a signal came, and how many changed ones there were by then."""
     if signal is None:
         return "not yet"
     late = signal.row - change + 1
