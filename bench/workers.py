@@ -11,9 +11,9 @@ from typing import Any
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from auditspine.cli.composing import history
 from auditspine.cli.connections import clickhouse_client, clickhouse_store, read_trust
 from auditspine.cli.flow import measure as measure_flow
-from auditspine.cli.composing import history
 from auditspine.cli.processors import PROJECTIONS
 from auditspine.processors.projection.follower import Follower, Parts
 from auditspine.processors.projection.sealed_partition import SealedMessage

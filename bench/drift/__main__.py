@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from auditspine.processors.drift.detector import BLOCK
-from bench.drift import measures, oracle, others
+from bench.drift import latency, measures, oracle, others, worker
 from bench.drift.shifts import SHIFTS, STREAMS, Floats, Random, Shift
 
 console = Console(width=110)
@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=400, help="runs of each delay")
     parser.add_argument("--rows", type=int, default=2_000_000, help="rows of each false alarm rate")
     parser.add_argument("--seed", type=int, default=20_263)
+    parser.add_argument("--no-stack", action="store_true", help="leave the worker and alerts out")
     parser.add_argument("--json", type=Path, help="write every number there")
     options = parser.parse_args()
     random, began = np.random.default_rng(options.seed), time.monotonic()
@@ -40,6 +41,8 @@ def main() -> int:
     results["delays"] = _delays(random, options.runs)
     results["others"] = _others(random, options.rows, rates)
     results["more"] = _more(random, options.runs)
+    if not options.no_stack:
+        results |= _stack()
     results["seconds"] = time.monotonic() - began
     console.print(f"{results['seconds']:.0f} s")
     if options.json:
@@ -128,6 +131,24 @@ def _others(random: Random, rows: int, rates: dict[tuple[str, str], float]) -> l
         table.add_row(row["shift"], row["detector"], *numbers)
     console.print(table)
     return found
+
+
+def _stack() -> dict[str, Any]:
+    """Measure the processor over sealed segments, and the way to a receiver on a whole stack."""
+    found = worker.measure()
+    for name, numbers in found.items():
+        _numbers(f"Drift processor: {name}", numbers)
+    _progress("starting a stack")
+    alerted = latency.measure()
+    _numbers("From a prediction to the alert at a receiver", alerted)
+    return {"worker": found, "alerted": alerted}
+
+
+def _numbers(title: str, numbers: dict[str, float]) -> None:
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, number in numbers.items():
+        table.add_row(name, f"{number:,.2f}" if number < 1000 else f"{number:,.0f}")
+    console.print(table)
 
 
 def _rate_of(shift: Shift, rates: dict[tuple[str, str], float]) -> float:

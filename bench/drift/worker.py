@@ -146,7 +146,7 @@ class _Profiles:
             "error_rate": None,
         }
 
-    def find(self, tenant: str, model_digest: bytes, at: int) -> FoundProfile:
+    def find(self, *_: object) -> FoundProfile:
         return FoundProfile("01900000-0000-7000-8000-0000000000ff", self._profile)
 
 
@@ -159,7 +159,7 @@ def _processor(shape: Shape, folder: Path) -> tuple[DriftProjection, Follower]:
 
 
 def rate(shape: Shape, messages: list[SealedMessage], count: int) -> dict[str, float]:
-    """Give the processor's events/s, its monitors, its state's bytes and how long restoring takes."""
+    """Give events/s, monitors, the size of the state, and how long going on from it takes."""
     with tempfile.TemporaryDirectory() as folder:
         projection, follower = _processor(shape, Path(folder))
         warm = 2 * TOGETHER
@@ -168,7 +168,7 @@ def rate(shape: Shape, messages: list[SealedMessage], count: int) -> dict[str, f
         last = messages[-1:]
         took = _cpu(lambda: [follower.step(batch) for batch in _batches(messages[warm:-1])])
         states = sum(len(value) for _, value in follower.state.items())
-        monitors = sum(each._watch.monitors for each in projection._watches.values())
+        monitors = sum(watch.monitors for watch in projection.watches())
         follower.close()
         _, again = _processor(shape, Path(folder))
         restored = _cpu(lambda: again.step(last))

@@ -554,8 +554,7 @@ class ThresholdCheck(Record, frozen=True):
 
 
 class TrainingProfile(Record, frozen=True):
-    """What a model's inputs and answers looked like in training: what drift is measured against.
-    Never raw data.
+    """What a model's inputs and answers looked like in training; never rows.
 
     Attributes:
         model: The model; one of the run's outputs.
@@ -723,8 +722,7 @@ class AlertRaisedBody(Body, frozen=True):
 
 
 class AlertRaised(Event, frozen=True):
-    """Signals of drift became an alert that somebody must look at, or at least may; or an alert
-    asks for more, or asks again."""
+    """What was signalled became an alert, or an alert asks for more, or again."""
 
     event_type: ClassVar[str] = "alert.raised"
     stream: ClassVar[str] = "lifecycle"
@@ -1033,7 +1031,7 @@ class DriftSignalledBody(Body, frozen=True):
             decision, error, rule, served, profile, traffic or outcome.
         monitor: The monitor, e.g. debt_to_income.location.
         feature: The feature; empty when it is of no single one.
-        statistic: The monitor's statistic.
+        statistic: What the monitor's statistic reached, at least.
         threshold: At what it signals: the rows that pass on average before it does so without a
             change.
         effect_size: How far it moved, signed: training standard deviations of a number, difference

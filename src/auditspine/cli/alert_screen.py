@@ -110,10 +110,10 @@ def _sureness(signals: Sequence[dict[str, object]]) -> str:
     if not chance:
         return "counted, not estimated: no chance is involved"
     last = chance[-1]
-    statistic, threshold = _number(last["statistic"]), _number(last["threshold"])
+    threshold = _number(last["threshold"])
     weekly, family = _number(last["false_alarms_per_week"]), int(_number(last["monitors"]))
     return (
-        f"statistic {statistic:,.0f} of the {threshold:,.0f} that it takes: by chance once in so "
+        f"it passed its threshold of {threshold:,.0f}: by chance once in so "
         f"many predictions, here in {_weeks(1 / weekly)}; {family} monitors of this model are "
         f"watched, which together are wrong {_times(family * weekly)} a week"
     )

@@ -225,3 +225,16 @@ def test_cumulants_of_each_row_take_the_place_of_the_usual():
     plain, given_ = _bank("location"), _bank("location")
     expected = plain.steps(*blocks)
     np.testing.assert_array_equal(given_.steps(*blocks, None, usual), expected)
+
+
+def test_what_never_happens_is_no_fall_of_a_rate_however_long_it_does_not() -> None:
+    random, rates = np.random.default_rng(11), np.array([0.0, 0.0002, 0.999, 1.0])
+    bank = Bank.rate(rates, np.full(4, 4000.0), 1e5)
+    alarms = np.zeros(4)
+    for _ in range(10):
+        happened = random.binomial(25, rates, size=(2000, 4)).astype(float)
+        alarms += bank.steps(happened, happened, np.full((2000, 4), 25.0)).sum(axis=0)
+    assert (alarms[[0, 3]] == 0).all()
+    assert (alarms <= 10).all()  # of 500,000 rows, at one in 100,000
+    begun = np.full((40, 4), 25.0) * np.array([0.04, 0.04, 0.96, 0.96])
+    assert bank.steps(begun, begun, np.full((40, 4), 25.0)).any(axis=0).all()

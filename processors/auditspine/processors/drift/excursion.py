@@ -9,6 +9,7 @@ Source: Page, *Continuous inspection schemes*, 1954.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auditspine.processors.drift.layout import Expected
 from auditspine.processors.drift.mixture import Floats
@@ -105,8 +106,10 @@ class Excursions:
         for name, array in self.arrays.items():
             self.arrays[name] = np.insert(array, places, 0.0, axis=1)
 
-    def _best(self, means: Floats) -> Floats:
-        best: Floats = _gains(self.arrays["total"], self.arrays["rows"], means).argmax(axis=0)
+    def _best(self, means: Floats) -> NDArray[np.intp]:
+        best: NDArray[np.intp] = _gains(self.arrays["total"], self.arrays["rows"], means).argmax(
+            axis=0
+        )
         return best
 
 

@@ -12,6 +12,7 @@ from auditspine.processors.drift.policy import DriftPolicy, shipped_policy
 from auditspine.processors.drift.port import Prediction, Predictions, Profiles
 from auditspine.processors.drift.rules import Rules
 from auditspine.processors.drift.tables import LEVELS
+from auditspine.processors.drift.watch import Watch
 from auditspine.processors.projection.port import (
     DERIVED,
     Changes,
@@ -40,8 +41,8 @@ class DriftProjection:
     name = "drift"
     logic_version = 1
     streams: tuple[str, ...] = ("inference", "outcomes")
-    event_types = frozenset(("prediction.made", "outcome.observed"))
-    emits = frozenset(("drift.signalled", "serving.observed"))
+    event_types: frozenset[str] = frozenset(("prediction.made", "outcome.observed"))
+    emits: frozenset[str] = frozenset(("drift.signalled", "serving.observed"))
     tables: tuple[Table, ...] = (LEVELS,)
 
     def __init__(
@@ -66,6 +67,10 @@ class DriftProjection:
         derived = sorted(step.derived, key=_place)
         rows: list[Row] = [(each,) for each in derived]
         return {LEVELS: step.levels, DERIVED: rows}
+
+    def watches(self) -> Iterator[Watch]:
+        """Yield the monitors of each model that is held in memory."""
+        yield from (each.watch for each in self._watches.values())
 
     def _take(self, step: Step, events: Sequence[SealedEvent]) -> None:
         origin = events[0].origin

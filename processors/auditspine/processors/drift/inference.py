@@ -62,10 +62,13 @@ class ModelWatch:
         key: Names it in the state.
         seen: What is known of it.
         watch: Its monitors.
+
+    Attributes:
+        watch: Its monitors.
     """
 
     def __init__(self, key: str, seen: Seen, watch: Watch) -> None:
-        self._key, self._seen, self._watch = key, seen, watch
+        self._key, self._seen, self.watch = key, seen, watch
         self._saved = b""
         self._layout_changed = True
 
@@ -90,9 +93,9 @@ class ModelWatch:
         """Put it into the state."""
         self._saved = self._seen.encode()
         state.put(_key("i", self._key), self._saved)
-        state.put(_key("w", self._key), self._watch.encode())
+        state.put(_key("w", self._key), self.watch.encode())
         if self._layout_changed:
-            state.put(_key("l", self._key), self._watch.encode_layout())
+            state.put(_key("l", self._key), self.watch.encode_layout())
             self._layout_changed = False
 
     def take(self, step: Step, events: Sequence[SealedEvent]) -> list[Prediction]:
@@ -129,12 +132,12 @@ class ModelWatch:
         self._seen.note(events, {name for group in groups for name in group.names})
         self._rules(step, events)
         self._unknown(step, events, groups)
-        for found in self._watch.take(columns(self._watch.layout, events, groups)):
+        for found in self.watch.take(columns(self.watch.layout, events, groups)):
             if isinstance(found, Alarm):
                 self._alarm(step, found, events[found.row])
             else:
                 cause = events[found.row]
-                step.levels.append(levels_row(self._seen, self._watch, found, cause))
+                step.levels.append(levels_row(self._seen, self.watch, found, cause))
         self._warmed(step)
         if reports:
             self._report(step, events[-1])
@@ -159,7 +162,7 @@ class ModelWatch:
                 seen.profile_event_id = found.event_id
                 seen.warming.clear()
                 seen.signalled.clear()
-                self._watch, self._layout_changed = Watch(Layout(inputs)), True
+                self.watch, self._layout_changed = Watch(Layout(inputs)), True
         if problem and seen.speaks("profile", event.appended_at, 1.0):
             detail = (
                 f"{problem}: what its first {step.policy.monitors.warm_up_rows} predictions look "
@@ -170,8 +173,8 @@ class ModelWatch:
     def _set_budget(self, step: Step, event: SealedEvent) -> None:
         rows = self._seen.rows_a_week(event.appended_at)
         allowed = step.policy.budget.false_alarms_per_week
-        monitors = max(len(self._watch.layout.monitors), 1)
-        self._watch.set_run_length(max(_LEAST_RUN, monitors * rows / allowed))
+        monitors = max(len(self.watch.layout.monitors), 1)
+        self.watch.set_run_length(max(_LEAST_RUN, monitors * rows / allowed))
 
     def _report(self, step: Step, event: SealedEvent) -> None:
         seen = self._seen
@@ -180,13 +183,13 @@ class ModelWatch:
             detail = f"{count} predictions in one report instead of about {seen.usual:.0f}"
             self._tell(step, event, "burst", ("traffic", "traffic.burst", detail), (count, count))
         unknown = [] if not seen.profile_event_id else self._strange(seen.report["names"])
-        body = signals.served(seen, event, unknown, self._watch.drifting())
+        body = signals.served(seen, event, unknown, self.watch.drifting())
         reason = "what is served, every few minutes"
         step.derived.append(Derived(event, _ORDINALS["report"], "serving.observed", body, reason))
         seen.report = {}
 
     def _strange(self, names: Sequence[str]) -> list[str]:
-        known = self._watch.layout.slots
+        known = self.watch.layout.slots
         return [name for name in names if name not in known or name in self._seen.warming]
 
     def _rules(self, step: Step, events: Sequence[SealedEvent]) -> None:
@@ -200,7 +203,7 @@ class ModelWatch:
 
     def _unknown(self, step: Step, events: Sequence[SealedEvent], groups: Sequence[Group]) -> None:
         """Collect the values of features that no profile knows, and tell of new ones."""
-        warming, known = self._seen.warming, self._watch.layout.slots
+        warming, known = self._seen.warming, self.watch.layout.slots
         for name in self._pseudo():
             warming.setdefault(name, [])
         values: dict[str, dict[int, float | str | None]] = {}
@@ -232,7 +235,7 @@ class ModelWatch:
     def _pseudo(self) -> Iterator[str]:
         """Give the answers that no profile knows."""
         for name in (SCORE, DECISION):
-            if name not in self._watch.layout.slots:
+            if name not in self.watch.layout.slots:
                 yield name
 
     def _warmed(self, step: Step) -> None:
@@ -245,7 +248,7 @@ class ModelWatch:
             if learned is not None:
                 inputs.append(learned)
         if inputs:
-            self._watch.add(inputs)
+            self.watch.add(inputs)
             self._layout_changed = True
 
     def _alarm(self, step: Step, alarm: Alarm, cause: SealedEvent) -> None:
@@ -274,8 +277,8 @@ class ModelWatch:
         return Where(body["deployment"], body["model"], self._seen.profile_event_id)
 
     def _family(self, step: Step) -> Family:
-        monitors = max(len(self._watch.layout.monitors), 1)
-        rows = self._watch.run_length / monitors * step.policy.budget.false_alarms_per_week
+        monitors = max(len(self.watch.layout.monitors), 1)
+        rows = self.watch.run_length / monitors * step.policy.budget.false_alarms_per_week
         return Family(monitors, rows, step.policy.digest)
 
 

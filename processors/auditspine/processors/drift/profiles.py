@@ -31,7 +31,7 @@ class ProfileIndex:
     name = "drift-profiles"
     logic_version = 1
     streams: tuple[str, ...] = ("lifecycle",)
-    event_types = frozenset(("run.completed",))
+    event_types: frozenset[str] = frozenset(("run.completed",))
     emits: frozenset[str] = frozenset()
     tables: tuple[Table, ...] = ()
 

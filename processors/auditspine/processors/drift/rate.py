@@ -4,11 +4,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from auditspine.processors.drift.mixture import BOTH_WAYS, TILTS, Floats
+from auditspine.processors.drift.mixture import BOTH_WAYS, TILTS, Flags, Floats
 from auditspine.processors.drift.roots import solve
 from auditspine.processors.drift.scores import Blocks, log_ratios
 
 _LEAST = 1e-4  # what has never been seen is known only as far as its rows go
+_EDGE = 1e-6  # as near to 0 and 1 as a tilt goes
 _MOVED = 0.03  # by how much, of itself, a rate may move before its tilts are computed again
 
 
@@ -34,6 +35,7 @@ class Rate:
         self.arrays["anchor"] = self.mean()
         self._tilted = np.zeros(0)  # the anchors that the tilts, ψ, its slope and doubt are of
         self._tilts = self._cumulants = self._slopes = self._doubt = np.zeros((TILTS, 0))
+        self._beyond = np.zeros((TILTS, 0), dtype=bool)
         self.refresh()
 
     def sums(self, blocks: Blocks) -> Floats:
@@ -49,7 +51,9 @@ class Rate:
         """Give the log likelihood ratios; see :class:`Score`."""
         kept = self.arrays
         cumulants = self._cumulants + self._slopes * (self.mean() - kept["anchor"])
-        return log_ratios(self._tilts, sums, cumulants, self._doubt, blocks, kept["rows"])
+        ratios = log_ratios(self._tilts, sums, cumulants, self._doubt, blocks, kept["rows"])
+        ratios[:, self._beyond] = -np.inf
+        return ratios
 
     def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:  # noqa: ARG002
         """Add rows to the reference, and take the tilts of rates that have moved anew."""
@@ -69,10 +73,11 @@ class Rate:
             self._tilts, self._cumulants, self._slopes, self._doubt = np.zeros(
                 (4, TILTS, anchor.size)
             )
+            self._beyond = np.zeros((TILTS, anchor.size), dtype=bool)
         stale = self._tilted != anchor
         if stale.any():
             rates = anchor[stale]
-            tilts = rate_tilts(rates)
+            tilts, self._beyond[:, stale] = rate_tilts(rates)
             growth = np.expm1(tilts)
             slopes = growth / (1 + rates * growth)
             self._tilts[:, stale] = tilts
@@ -99,14 +104,15 @@ class Rate:
         return variance
 
 
-def rate_tilts(rates: Floats) -> Floats:
+def rate_tilts(rates: Floats) -> tuple[Floats, Flags]:
     """Give the tilts of rates for the grid of divergences, upwards and downwards.
 
     Args:
         rates: One per monitor.
 
     Returns:
-        Of shape (tilts, monitors); where no rate is as far away, the farthest there is.
+        The tilts, of shape (tilts, monitors), and where no rate is as far away: a bet on it would
+        win a little for ever from what merely has not happened yet.
     """
 
     def divergence(other: Floats) -> Floats:
@@ -116,10 +122,11 @@ def rate_tilts(rates: Floats) -> Floats:
         return value
 
     near = np.broadcast_to(rates, (TILTS, rates.size))
-    far = np.repeat([1 - 1e-6, 1e-6], TILTS // 2)[:, None]
-    away = solve(divergence, np.broadcast_to(BOTH_WAYS[:, None], near.shape), near, far)
+    far = np.repeat([1 - _EDGE, _EDGE], TILTS // 2)[:, None]
+    wanted = np.broadcast_to(BOTH_WAYS[:, None], near.shape)
+    away = solve(divergence, wanted, near, far)
     tilts: Floats = np.log(away / (1 - away)) - np.log(rates / (1 - rates))
-    return tilts
+    return tilts, divergence(np.broadcast_to(far, near.shape)) < wanted
 
 
 def _smooth(total: Floats, rows: Floats) -> Floats:

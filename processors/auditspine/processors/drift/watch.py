@@ -62,7 +62,7 @@ class Levels:
     Attributes:
         row: Index of the block's last row among those that were given.
         block: Number of the block, from 1.
-        levels: How near each is to an alarm, 0 to 1.
+        levels: How near each is to an alarm, 0 to 1; 1 as long as it is in a shift.
         expected: Mean that its reference expects.
         found: Mean since it last was where it is expected.
     """
@@ -160,9 +160,15 @@ class Watch:
             for index in np.flatnonzero(alarms[block]).tolist():
                 yield self._alarm(index, row)
         if self.blocks % REPORTED == 0:
-            levels = np.concatenate([bank.level for bank in self._banks])
             found = self._excursions.found(expected.means)
-            yield Levels(row, self.blocks, np.where(alarms[-1], 1.0, levels), expected.means, found)
+            last = (first + len(alarms)) * BLOCK - 1 - kept
+            yield Levels(last, self.blocks, self._levels(), expected.means, found)
+
+    def _levels(self) -> Floats:
+        """Give how near each monitor is to an alarm: 1 as long as it is in a shift."""
+        levels = np.concatenate([bank.level for bank in self._banks])
+        shifted = np.concatenate([bank.shifted for bank in self._banks])
+        return np.where(shifted != 0, 1.0, np.minimum(levels, 1.0))
 
     def _alarm(self, index: int, row: int) -> Alarm:
         expected = self.layout.expected

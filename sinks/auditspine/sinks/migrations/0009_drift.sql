@@ -16,11 +16,11 @@ CREATE TABLE IF NOT EXISTS drift_levels
     profiled Bool COMMENT 'Whether the reference is the training profile',
     monitors Array(String) COMMENT 'Names of the monitors; the arrays that follow have their order',
     kinds Array(LowCardinality(String)) COMMENT 'What each watches, as in drift.signalled',
-    levels Array(Float64) COMMENT 'How near each is to a signal; 1 is the signal',
-    expected Array(Float64) COMMENT 'Mean by the reference: of a normal score, its square, or a share',
+    levels Array(Float64) COMMENT 'How near each is to a signal; 1 from the signal on for as long as the shift lasts',
+    expected Array(Float64) COMMENT 'Mean in training: of a normal score, its square, or a share',
     found Array(Float64) COMMENT 'Mean since it last was where it is expected',
     version UInt64
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, deployment, model_digest, appended_at, block, origin)
-COMMENT 'How all monitors of a model at a deployment stood: every 500 predictions, and at each signal.';
+COMMENT 'How all monitors of a model at a deployment stood: every 400 predictions.';
