@@ -224,6 +224,7 @@ def test_without_predictions_nothing_is_known_to_be_quiet(log) -> None:
 
 def test_reports_of_other_features_and_kinds_end_nothing_sooner_nor_later(log) -> None:
     log.signal("dti")
+    log.minute = 70
     log.signal("", kind="score", monitor="(score).location")
     log.minute = 120
     log.observe("3", drifting_features=["age"], drifting_kinds=["score"])

@@ -287,3 +287,28 @@ def test_what_is_over_is_forgotten_after_the_cool_down(log) -> None:
     log.beat(100_000)
     kept = {key: value for key, value in log.state.values.items() if value and key[:1] in b"ao"}
     assert list(kept.values()) == [b"{}"]
+
+
+def test_a_score_that_moves_with_a_feature_is_no_alert_of_its_own(log) -> None:
+    log.signal("dti", effect_size=0.3)
+    log.minute += 1
+    assert types(log.signal("", kind="score", monitor="(score).location")) == []
+    [alert] = log.alerts()
+    assert (alert["signals"], alert["features"]) == (2, ["dti"])
+
+
+def test_a_score_that_was_noticed_first_goes_on_in_the_alert_of_the_feature(log) -> None:
+    log.signal("", kind="score", monitor="(score).location", effect_size=2.5)
+    assert log.serving() == {"risk-eu 3": ("fallback", True, False)}
+    log.minute += 1
+    said = log.signal("dti", effect_size=0.3)
+    assert types(said) == ["alert.raised", "alert.resolved"]
+    assert log.serving() == {"risk-eu 3": ("fallback", True, False)}  # held by the feature's now
+    states = {alert["kind"]: alert["state"] for alert in log.alerts()}
+    assert states == {"score": "resolved", "location": "open"}
+
+
+def test_a_score_that_moves_long_after_a_feature_is_an_alert(log) -> None:
+    log.signal("dti")
+    log.minute += 61
+    assert types(log.signal("", kind="score", monitor="(score).location")) == ["alert.raised"]

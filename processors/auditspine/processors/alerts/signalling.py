@@ -3,6 +3,9 @@
 The first features that move have an alert each. With the one that makes them many, an alert of
 kind ``several`` is opened, and those alerts end in it: whoever is on call has one thing to look
 at. Features that move later join it and tell nobody, unless they ask for a higher tier.
+
+That the score or the decisions move is what moved features lead to: it joins their alert, and if it
+was noticed first, its own alert ends in theirs.
 """
 
 from dataclasses import replace
@@ -23,6 +26,8 @@ from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.taking import opened, taken
 from auditspine.processors.projection.port import SealedEvent
 
+_SYMPTOMS = frozenset({"score", "decision"})
+
 
 def signalled(step: Step, event: SealedEvent) -> None:
     """Take ``drift.signalled``; a repeat changes nothing."""
@@ -32,6 +37,11 @@ def signalled(step: Step, event: SealedEvent) -> None:
         return
     mark = fingerprint(step.tenant, seen.place, cause_of(seen, monitor))
     own = step.book.alert(step.tenant, mark)
+    if seen.kind in _SYMPTOMS and (own is None or not own.is_open):
+        host = _host(step, seen)
+        if host is not None:
+            taken(step, host.fingerprint, seen)
+            return
     if not seen.feature or (own is not None and _is_apart(step, own)):
         taken(step, mark, seen)
         return
@@ -45,9 +55,11 @@ def signalled(step: Step, event: SealedEvent) -> None:
     place = place.with_moved(seen.feature, step.now, times.many_minutes * MINUTE_MS)
     step.book.put_place(step.tenant, seen.place, place)
     if len(place.moved) < times.many_features:
-        taken(step, mark, seen)
+        alert = taken(step, mark, seen)
     else:
-        _merged(step, many, seen, tuple(place.moved))
+        alert = _merged(step, many, seen, tuple(place.moved))
+    for symptom in _symptoms(step, seen):
+        _end_in(step, symptom, alert)
 
 
 def _is_apart(step: Step, own: Alert) -> bool:
@@ -66,7 +78,33 @@ def _cooled(step: Step, alert: Alert) -> int:
     return (alert.ended or 0) + step.policy.alerts.cool_down_minutes * MINUTE_MS
 
 
-def _merged(step: Step, many: str, seen: Seen, moved: tuple[str, ...]) -> None:
+def _host(step: Step, seen: Seen) -> Alert | None:
+    """Give the open alert of features that moved of late at the same place."""
+    found = [alert for alert in _late(step, seen) if alert.features]
+    return max(found, key=lambda alert: alert.kind == SEVERAL, default=None)
+
+
+def _symptoms(step: Step, seen: Seen) -> list[Alert]:
+    """Give the open alerts of what moved of late at the same place and is no feature."""
+    return [a for a in _late(step, seen) if not a.features and a.kind in _SYMPTOMS]
+
+
+def _late(step: Step, seen: Seen) -> list[Alert]:
+    """Give the open alerts of a place that began of late."""
+    since = step.now - step.policy.alerts.many_minutes * MINUTE_MS
+    place = step.book.place(step.tenant, seen.place)
+    found = (step.book.alert(step.tenant, mark) for mark in place.alerts)
+    return [each for each in found if each is not None and each.is_open and each.began >= since]
+
+
+def _end_in(step: Step, alert: Alert, other: Alert) -> None:
+    """End an alert in another one, which holds from then on what it held."""
+    _hand_over(step, alert, other)
+    step.note(other, "joined", f"{alert.alert_id}: {alert.title}")
+    resolved(step, alert, "quiet", f"It goes on in {other.alert_id}, which explains it")
+
+
+def _merged(step: Step, many: str, seen: Seen, moved: tuple[str, ...]) -> Alert:
     """Open the alert that many features share, and end those of single features in it."""
     singles = _singles(step, seen, moved)
     alert = replace(opened(step, many, seen), kind=SEVERAL).titled()
@@ -78,6 +116,7 @@ def _merged(step: Step, many: str, seen: Seen, moved: tuple[str, ...]) -> None:
         step.note(alert, "joined", f"{single.alert_id}: {single.title}")
         reason = f"It goes on in {alert.alert_id}, since several features moved"
         resolved(step, single, "quiet", reason)
+    return alert
 
 
 def _singles(step: Step, seen: Seen, moved: tuple[str, ...]) -> list[Alert]:

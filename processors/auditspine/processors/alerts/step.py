@@ -169,12 +169,12 @@ class Step:
         return self.now if end is None else -(-end // 1000) + self.clock.skew
 
     def changes(self) -> Changes:
-        """Give the rows and the derived events."""
+        """Give the rows and the derived events; history last, as people wait for it."""
         return {
             ALERTS: list(self._alerts.values()),
-            HISTORY: self._history,
             SERVING_STATES: list(self.serving.values()),
             FINDINGS: self._findings,
+            HISTORY: self._history,
             DERIVED: self._derived,
         }
 

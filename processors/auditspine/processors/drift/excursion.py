@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditspine.processors.drift.layout import Expected
-from auditspine.processors.drift.mixture import Floats
+from auditspine.processors.drift.mixture import Flags, Floats
 
 _SLACKS = np.array([0.25, 1.0, 2.5])[:, None]  # standard errors of a block's mean
 _MOST = 60.0  # so that what is over is forgotten again
+_FOLLOWED = 9  # blocks, with the one that raises the alarm
 _WAYS = 2 * len(_SLACKS)
 _FIELDS = ("excess", "total", "rows", "position", "at")
 
@@ -43,11 +44,13 @@ class Excursions:
         monitors: How many.
 
     Attributes:
-        arrays: All that is remembered, by name; each of shape (ways, monitors).
+        arrays: All that is remembered, by name; each of shape (ways, monitors), but ``fresh`` of
+            (1, monitors): for how many blocks more an alarm is followed.
     """
 
     def __init__(self, monitors: int) -> None:
         self.arrays = {name: np.zeros((_WAYS, monitors)) for name in _FIELDS}
+        self.arrays["fresh"] = np.zeros((1, monitors))
 
     def add(self, totals: Floats, rows: Floats, expected: Expected, first: tuple[int, int]) -> None:
         """Take a block.
@@ -72,6 +75,18 @@ class Excursions:
         a["rows"] += rows
         np.putmask(a["position"], idle, first[0])
         np.putmask(a["at"], idle, first[1])
+
+    def follow(self, alarms: Flags) -> list[int]:
+        """Give the monitors that raised an alarm at this block or a few before.
+
+        The first blocks after an alarm tell how far it really moved: the one that raised it may
+        hold rows of before.
+        """
+        fresh = self.arrays["fresh"][0]
+        fresh[alarms] = _FOLLOWED
+        followed = np.flatnonzero(fresh)
+        fresh[followed] -= 1
+        return followed.tolist()
 
     def found(self, means: Floats) -> Floats:
         """Give each monitor's mean since it has been off.

@@ -163,7 +163,7 @@ class ModelWatch:
                 seen.warming.clear()
                 seen.signalled.clear()
                 self.watch, self._layout_changed = Watch(Layout(inputs)), True
-        if problem and seen.speaks("profile", event.appended_at, 1.0):
+        if problem and seen.speaks("profile", event.appended_at):
             detail = (
                 f"{problem}: what its first {step.policy.monitors.warm_up_rows} predictions look "
                 "like is the reference"
@@ -196,7 +196,7 @@ class ModelWatch:
         broken = step.rules.broken(self._seen.deployment["name"], events)
         for number, name, index, evaluated in broken:
             cause = events[index]
-            if self._seen.speaks(f"rule.{name}", cause.appended_at, 1.0):
+            if self._seen.speaks(f"rule.{name}", cause.appended_at):
                 how = "is broken by" if evaluated else "cannot be evaluated on"
                 detail = f"the business rule {name} {how} a prediction"
                 self._tell(step, cause, "rule", ("rule", f"rule.{name}", detail), (1, 1), number)
@@ -252,7 +252,9 @@ class ModelWatch:
             self._layout_changed = True
 
     def _alarm(self, step: Step, alarm: Alarm, cause: SealedEvent) -> None:
-        if self._seen.speaks(alarm.monitor.name, cause.appended_at, alarm.effect):
+        rank = rank_of(step.policy, alarm, cause)
+        name, at, effect = alarm.monitor.name, cause.appended_at, alarm.effect
+        if self._seen.speaks(name, at, effect, rank, begun=alarm.begun):
             body = signals.of_alarm(self._where(cause), self._family(step), alarm, cause)
             ordinal = _ORDINALS["monitor"] + alarm.index
             step.derived.append(Derived(cause, ordinal, "drift.signalled", body, body["detail"]))
@@ -280,6 +282,13 @@ class ModelWatch:
         monitors = max(len(self.watch.layout.monitors), 1)
         rows = self.watch.run_length / monitors * step.policy.budget.false_alarms_per_week
         return Family(monitors, rows, step.policy.digest)
+
+
+def rank_of(policy: DriftPolicy, alarm: Alarm, cause: SealedEvent) -> int:
+    """Give the rank of the tier that a signal of an alarm has at once."""
+    risk = policy.risk_class(cause.envelope["domain"], cause.body["deployment"]["name"])
+    monitor = alarm.monitor
+    return policy.tier(risk, monitor.kind, alarm.effect, 0, monitor.feature).rank
 
 
 def prediction_key(tenant: str, deployment: str, prediction_id: str) -> bytes:

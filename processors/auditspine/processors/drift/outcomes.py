@@ -11,7 +11,7 @@ import numpy as np
 
 from auditspine.processors.drift import signals
 from auditspine.processors.drift.detector import BLOCK, Bank
-from auditspine.processors.drift.inference import Step, prediction_key
+from auditspine.processors.drift.inference import Step, prediction_key, rank_of
 from auditspine.processors.drift.layout import Monitor
 from auditspine.processors.drift.port import Answer, Prediction, Predictions
 from auditspine.processors.drift.seen import Seen
@@ -80,7 +80,7 @@ class OutcomeWatch:
     def _problem(self, event: SealedEvent, problem: str, found: Prediction | None) -> None:
         errors = self._errors_of(event, found)
         monitor = f"outcome.{problem}"
-        if errors.seen.speaks(monitor, event.appended_at, 1.0):
+        if errors.seen.speaks(monitor, event.appended_at):
             what = ("outcome", monitor, _PROBLEMS[problem])
             where = errors.where(event, found)
             at = (event.position, event.appended_at)
@@ -230,7 +230,8 @@ class _Errors:
             (mean, sd, known),
             rate,
         )
-        if rate > mean and self.seen.speaks(_ERROR.name, event.appended_at, alarm.effect):
+        rank = rank_of(step.policy, alarm, event)
+        if rate > mean and self.seen.speaks(_ERROR.name, event.appended_at, alarm.effect, rank):
             where, family = self.where(event, found), self.family(step, event.appended_at)
             body = signals.of_alarm(where, family, alarm, event)
             step.derived.append(Derived(event, 1, "drift.signalled", body, body["detail"]))

@@ -30,7 +30,7 @@ class Seen:
         bucket: Number of the report that it belongs to.
         profile_event_id: The ``run.completed`` whose profile is used; empty for none.
         warming: What came of features that no profile knows, until there is enough of it.
-        signalled: When each monitor last signalled, and its effect then.
+        signalled: When each monitor last signalled, its effect then and the rank of its tier.
         report: What was seen since the last report.
         usual: Predictions in a report, on average; negative until it is known.
         reports: How many there were.
@@ -45,7 +45,7 @@ class Seen:
     bucket: int = -1
     profile_event_id: str = ""
     warming: dict[str, list[float | str | None]] = field(default_factory=dict)
-    signalled: dict[str, tuple[int, float]] = field(default_factory=dict)
+    signalled: dict[str, tuple[int, float, int]] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
     usual: float = -1.0
     reports: int = 0
@@ -65,7 +65,7 @@ class Seen:
     def decode(cls, value: bytes) -> "Seen":
         """Read what :meth:`encode` gave."""
         seen = cls(**json.loads(value))
-        seen.signalled = {name: (at, effect) for name, (at, effect) in seen.signalled.items()}
+        seen.signalled = {name: (at, by, rank) for name, (at, by, rank) in seen.signalled.items()}
         return seen
 
     def encode(self) -> bytes:
@@ -82,12 +82,23 @@ class Seen:
             return max(float(self.rows) * _WEEK_MS / _HOUR_MS, _UNKNOWN_TRAFFIC)
         return self.rows * _WEEK_MS / elapsed
 
-    def speaks(self, monitor: str, at: int, effect: float) -> bool:
-        """Tell whether a monitor that raised an alarm is to signal it, and note that."""
-        when, before = self.signalled.get(monitor, (-_REPEAT_MS, 0.0))
-        if 0 <= at - when < _REPEAT_MS and abs(effect) < _GROWN * abs(before):
+    def speaks(
+        self, monitor: str, at: int, effect: float = 1.0, rank: int = 0, *, begun: bool = True
+    ) -> bool:
+        """Tell whether a monitor is to signal what it finds, and note that.
+
+        Args:
+            monitor: Its name.
+            at: The broker's time, milliseconds.
+            effect: How far it moved.
+            rank: Of the tier that a signal of this would have.
+            begun: Whether an alarm was raised now; else only a worse one is worth a word.
+        """
+        when, before, known = self.signalled.get(monitor, (-_REPEAT_MS, 0.0, -1))
+        worse = rank > known or abs(effect) >= _GROWN * abs(before)
+        if not worse and (not begun or 0 <= at - when < _REPEAT_MS):
             return False
-        self.signalled[monitor] = at, effect
+        self.signalled[monitor] = at, effect, rank
         return True
 
     def note(self, events: list[SealedEvent], names: set[str]) -> None:

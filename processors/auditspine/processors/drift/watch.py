@@ -41,6 +41,7 @@ class Alarm:
         started_at: When, milliseconds.
         expected: Mean, standard deviation and rows of the reference.
         found: Mean in the window.
+        begun: Whether it is raised at this block, and not only followed: how far did it move?
     """
 
     index: int
@@ -53,6 +54,7 @@ class Alarm:
     started_at: int
     expected: tuple[float, float, int]
     found: float
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,8 @@ class Watch:
             self._excursions.add(values[block], counts[block], expected, where)
             self.blocks += 1
             row = start + BLOCK - 1 - kept
-            for index in np.flatnonzero(alarms[block]).tolist():
-                yield self._alarm(index, row)
+            for index in self._excursions.follow(alarms[block]):
+                yield self._alarm(index, row, begun=bool(alarms[block, index]))
         if self.blocks % REPORTED == 0:
             found = self._excursions.found(expected.means)
             last = (first + len(alarms)) * BLOCK - 1 - kept
@@ -170,7 +172,7 @@ class Watch:
         shifted = np.concatenate([bank.shifted for bank in self._banks])
         return np.where(shifted != 0, 1.0, np.minimum(levels, 1.0))
 
-    def _alarm(self, index: int, row: int) -> Alarm:
+    def _alarm(self, index: int, row: int, *, begun: bool) -> Alarm:
         expected = self.layout.expected
         mean, sd = float(expected.means[index]), float(expected.sds[index])
         window = self._excursions.window(index, mean)
@@ -192,6 +194,7 @@ class Watch:
             window.at,
             (mean, sd, int(expected.rows[index])),
             window.mean,
+            begun,
         )
 
     def encode(self) -> bytes:
