@@ -231,4 +231,12 @@ def test_reports_of_other_features_and_kinds_end_nothing_sooner_nor_later(log) -
     assert drifting(log, QUIET + 10) == []
     assert types(log.beat(QUIET + 11)) == ["alert.resolved"]
     states = {alert["kind"]: alert["state"] for alert in log.alerts()}
-    assert states == {"location": "resolved", "score": "open"}
+    assert (states["location"], states["score"]) == ("resolved", "open")
+
+
+def test_what_is_not_deployed_any_more_ends_without_predictions(log) -> None:
+    log.signal("dti")
+    log.minute = 30
+    log.deploy("3", "retired")
+    log.beat(1 + QUIET)
+    assert [alert["state"] for alert in log.alerts()] == ["resolved"]

@@ -54,8 +54,10 @@ def _looked(step: Step, alert: Alert, due: int) -> bool:
     """Tell whether somebody looked since: without predictions, nothing is known to be quiet."""
     if not alert.features and alert.kind not in _REPORTED:
         return True
-    watched = step.book.deployment(step.tenant, alert.deployment.name).watched
-    return watched is None or watched >= due
+    known = step.book.deployment(step.tenant, alert.deployment.name)
+    if known.watched is None or (step.book.is_governed(step.tenant) and not known.is_live):
+        return True  # no predictions are to be waited for
+    return known.watched >= due
 
 
 def _told(step: Step, alert: Alert) -> Alert:
