@@ -76,6 +76,13 @@ class Settings(BaseSettings):
     operator_key: Annotated[
         Path | None, Field(description="Key of the control log (DATA_DIR/keys/operator.pem).")
     ] = None
+    processor_keys: Annotated[
+        Path | None,
+        Field(
+            description="Folder with NAME/key.pem of the drift, alerts and notify processors "
+            "(NAME.pem beside the log key)."
+        ),
+    ] = None
     trust: Annotated[
         Path | None, Field(description="Trust file with the log keys (DATA_DIR/trust.json).")
     ] = None
@@ -191,6 +198,8 @@ class Settings(BaseSettings):
 
     def processor_key_path(self, processor: str) -> Path:
         """Where the key lies that a processor signs what it derives with."""
+        if self.processor_keys is not None:
+            return self.processor_keys / processor / "key.pem"
         return self.log_key_path.with_name(f"{processor}.pem")
 
     @property

@@ -129,7 +129,8 @@ def describe_stack(
     )
     names = WORKERS if settings.notifications is None else (*WORKERS, NOTIFIER)
     workers = [_worker(name, data.root) for name in names]
-    workers += [part for space in settings.routing for part in _space_workers(space, data.root)]
+    for space in settings.routing:
+        workers += _space_workers(space, data.root, told=settings.notifications is not None)
     return Stack([kafka, door, *workers], endpoints)
 
 
@@ -144,11 +145,12 @@ def prepare_all(settings: Settings, endpoints: dict[str, str]) -> None:
     prepare_clickhouse(settings)
 
 
-def _space_workers(space: Space, root: Path) -> list[Part]:
+def _space_workers(space: Space, root: Path, *, told: bool) -> list[Part]:
     """Give what works in a space of its own: one worker for all processors, and one sink."""
     if space.is_shared:
         return []
-    processors = ("worker", "ledger", "access", "lineage", "drift", "alerts")
+    notify = ("notify",) if told else ()
+    processors = ("worker", "ledger", "access", "lineage", "drift", "alerts", *notify)
     return [
         _part(f"worker-{space.name}", ("--space", space.name, *processors), root),
         _part(f"sink-{space.name}", ("--space", space.name, "sink"), root),

@@ -14,7 +14,7 @@ from auditspine.cli.settings import Settings
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = ("init", "ledger", "access", "lineage", "sink")
+OURS = ("init", "ledger", "access", "lineage", "drift", "alerts", "notify", "sink")
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
@@ -60,13 +60,22 @@ def test_workers_have_the_least_rights(name: str) -> None:
     keys = [volume for volume in service["volumes"] if volume.startswith("keys:")]
     allowed = {"init": ["keys:/data"], "ledger": ["keys:/data:ro"]}
     assert keys == allowed.get(name, [])  # the log key is the ledger's alone
+    own = [volume for volume in service["volumes"] if "-key:" in volume]
+    speaks = name in ("drift", "alerts", "notify")
+    if name != "init":  # each processor has its own key, and nobody else's
+        assert own == ([f"{name}-key:/processor-keys/{name}:ro"] if speaks else [])
     trust = "trust:/trust" if name == "init" else "trust:/trust:ro"
     assert trust in service["volumes"]
 
 
 def test_a_worker_owns_the_folders_that_volumes_are_mounted_on() -> None:
     """A new named volume takes its owner from the folder in the image: without one, root's."""
-    mounted = {volume.split(":")[1] for name in OURS for volume in SERVICES[name]["volumes"]}
+    mounted = {
+        volume.split(":")[1]
+        for name in OURS
+        for volume in SERVICES[name]["volumes"]
+        if not volume.startswith(".")
+    }
     made = re.search(
         r"install -d -o auditspine -g auditspine -m 0700 (.+)$", DOCKERFILE, re.MULTILINE
     )
@@ -97,7 +106,7 @@ def test_data_is_on_declared_volumes_and_stores_are_waited_for() -> None:
     for name in ("kafka", "clickhouse"):
         assert "test" in SERVICES[name]["healthcheck"]
         assert SERVICES["init"]["depends_on"][name] == {"condition": "service_healthy"}
-    for name in ("ledger", "access", "lineage", "sink"):
+    for name in OURS[1:]:
         kind, *command = SERVICES[name]["healthcheck"]["test"]
         assert (kind, command[0]) == ("CMD", "auditspine")
         found = typer.main.get_command(app).get_command(None, command[1])

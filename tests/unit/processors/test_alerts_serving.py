@@ -240,3 +240,55 @@ def test_what_is_not_deployed_any_more_ends_without_predictions(log) -> None:
     log.deploy("3", "retired")
     log.beat(1 + QUIET)
     assert [alert["state"] for alert in log.alerts()] == ["resolved"]
+
+
+def approve(log: Log, version: str, decision: str = "approved", expires: float | None = None):
+    body = {
+        "subject": ref("model", "risk", version),
+        "decision": decision,
+        "expires_at": None if expires is None else micros(expires),
+    }
+    return log.take("approval.decided", body)
+
+
+def test_a_model_that_is_not_approved_is_an_alert_from_its_second_report(log) -> None:
+    approve(log, "2")  # so the tenant decides on models
+    log.minute = 6
+    said = log.observe("3")
+    assert types(said) == ["alert.raised", "investigation.opened", "serving_state.changed"]
+    assert "which no approval that holds allows" in said[0][1].title
+
+
+def test_an_approval_that_comes_before_the_second_report_is_in_time(log) -> None:
+    approve(log, "3")
+    for minute in (6, 11, 16):
+        log.minute = minute
+        assert log.observe("3") == []
+
+
+@pytest.mark.parametrize(("decision", "expires"), [("withdrawn", None), ("approved", 10.0)])
+def test_an_approval_that_ends_is_an_alert(log, decision, expires) -> None:
+    approve(log, "3")
+    log.minute = 6
+    assert log.observe("3") == []
+    approve(log, "3", decision, expires)
+    log.minute = 11
+    assert types(log.observe("3"))[0] == "alert.raised"
+
+
+def test_a_tenant_that_never_decides_on_models_is_not_held_to_it(log) -> None:
+    for minute in (6, 11, 16):
+        log.minute = minute
+        assert log.observe("3") == []
+
+
+def test_data_above_the_clearance_are_an_alert() -> None:
+    policy = policy_with(('sensitivity = "restricted"', 'sensitivity = "internal"'))
+    log = Log(policy)
+    log.deploy("3")
+    log.minute = 1
+    assert log.observe("3", sensitivity="internal") == []
+    log.minute = 6
+    (name, body), *_ = log.observe("3", sensitivity="confidential")
+    assert (name, body.kind) == ("alert.raised", "served")
+    assert "with confidential data and is cleared for internal" in body.title

@@ -10,11 +10,13 @@ Keys are a letter and the JSON of what follows::
     w  tenant                                  names of its deployments
     g  tenant                                  whether any deployment was ever told
     q  tenant                                  silences
+    v  tenant, model digest                    whether the model is approved
+    h  tenant                                  whether any model was ever decided on
     s  tenant, origin, …, monitor              last evidence of a monitor, and events there
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.clock import Clock
@@ -25,6 +27,22 @@ from auditspine.processors.projection.port import State
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MOST_IDS = 255  # events of one monitor whose evidence ends at the same entry
+
+
+class Approval(NamedTuple):
+    """How a model stands.
+
+    Attributes:
+        stands: Whether the last decision allows it.
+        until: When that ends, the broker's milliseconds; None for never.
+    """
+
+    stands: bool
+    until: int | None
+
+    def holds(self, at: int) -> bool:
+        """Tell whether it allows the model at a time."""
+        return self.stands and (self.until is None or at < self.until)
 
 
 class Book:
@@ -112,6 +130,17 @@ class Book:
     def govern(self, tenant: str) -> None:
         """Note that the tenant says what it deploys."""
         self._state.put(_key("g", tenant), b"1")
+
+    def approval(self, tenant: str, model: str) -> Approval | None:
+        """Give how a model stands; None where the tenant never decides on models."""
+        if self._state.get(_key("h", tenant)) is None:
+            return None
+        return Approval(*(self._read(_key("v", tenant, model)) or (False, None)))
+
+    def put_approval(self, tenant: str, model: str, *, stands: bool, until: int | None) -> None:
+        """Note a decision on a model; until when it stands, the broker's milliseconds."""
+        self._state.put(_key("h", tenant), b"1")
+        self._write(_key("v", tenant, model), [stands, until])
 
     def silences(self, tenant: str) -> list[Silence]:
         """Give a tenant's silences."""

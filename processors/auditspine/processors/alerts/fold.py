@@ -8,6 +8,7 @@ folded for itself; a tenant's events are in one. Time is the broker's, in the lo
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from auditspine.processors.alerts.conduct import decided
 from auditspine.processors.alerts.people import acknowledged, dispositioned, escalated, silenced
 from auditspine.processors.alerts.serving import changed, observed, retired
 from auditspine.processors.alerts.signalling import signalled
@@ -24,6 +25,7 @@ _TAKERS: Mapping[str, Callable[[Step, SealedEvent], None]] = MappingProxyType(
         "serving.observed": observed,
         "deployment.changed": changed,
         "artifact.retired": retired,
+        "approval.decided": decided,
         "alert.acknowledged": acknowledged,
         "alert.silenced": silenced,
         "alert.escalated": escalated,

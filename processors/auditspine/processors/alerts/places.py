@@ -73,12 +73,14 @@ class Place:
         holds: What each alert holds it in, by fingerprint; a hold may outlast its alert.
         elsewhere: The log that first changed its state where it is not the state's own; None
             before that.
+        reports: How many reports told that it serves, 2 for more.
     """
 
     alerts: tuple[str, ...] = ()
     moved: dict[str, int] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     elsewhere: str | None = None
+    reports: int = 0
 
     @property
     def held(self) -> Hold:
@@ -117,4 +119,6 @@ class Place:
         """Read the state's value."""
         fields: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
         holds = {key: Hold(**each) for key, each in fields["holds"].items()}
-        return cls(tuple(fields["alerts"]), fields["moved"], holds, fields["elsewhere"])
+        return cls(
+            tuple(fields["alerts"]), fields["moved"], holds, fields["elsewhere"], fields["reports"]
+        )

@@ -16,6 +16,7 @@ from auditspine.processors.alerts.causes import (
     fingerprint,
 )
 from auditspine.processors.alerts.clock import MINUTE_MS, NEVER
+from auditspine.processors.alerts.conduct import held_to
 from auditspine.processors.alerts.deployments import Deployment, Odd
 from auditspine.processors.alerts.raising import resolved
 from auditspine.processors.alerts.step import Step
@@ -42,6 +43,7 @@ def observed(step: Step, event: SealedEvent) -> None:
     if not known.allows(seen, body["ended_at"] // 1000, grace):
         known = _suspected(step, known, seen, grace)
     _keep(step, name, known)
+    held_to(step, seen, body)
     features, kinds = (set(body.get(f"drifting_{what}", ())) for what in ("features", "kinds"))
     for mark in step.book.place(step.tenant, seen.place).alerts:
         alert = step.book.alert(step.tenant, mark)

@@ -12,11 +12,12 @@ from fnmatch import fnmatchcase
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auditspine.processors.drift.errors import PolicyError
+from auditspine.schemas.relations import SENSITIVITIES
 
 KINDS = (
     *("location", "scale", "shape", "constant", "category", "new_category", "missing", "schema"),
@@ -132,6 +133,28 @@ class Rule(_Part):
     conflict: Annotated[str, Field(min_length=1, max_length=4096)]
 
 
+class Approvals(_Part):
+    """Whose models must be approved to serve.
+
+    Attributes:
+        required: Risk classes.
+    """
+
+    required: tuple[str, ...] = ()
+
+
+class Clearance(_Part):
+    """How sensitive the data may be that a deployment serves with.
+
+    Attributes:
+        deployments: Names of deployments, patterns as in a shell.
+        sensitivity: The highest sensitivity.
+    """
+
+    deployments: Names
+    sensitivity: Literal["public", "internal", "confidential", "restricted"]
+
+
 class Agreement(_Part):
     """Which outcomes agree with which decisions, where they are not the same word.
 
@@ -231,6 +254,8 @@ class DriftPolicy(_Part):
     owners: Annotated[tuple[Owner, ...], Field(min_length=1)]
     rules: tuple[Rule, ...] = ()
     outcomes: tuple[Agreement, ...] = ()
+    approvals: Approvals = Approvals()
+    clearances: tuple[Clearance, ...] = ()
     tiers: Annotated[tuple[TierRow, ...], Field(min_length=1)]
     actions: dict[Tier, tuple[str, ...]]
     alerts: AlertSettings = AlertSettings()
@@ -247,6 +272,8 @@ class DriftPolicy(_Part):
         for row in self.tiers:
             if lost := sorted(set(row.risk) - classes):
                 raise ValueError(f"tiers: no risk class {lost[0]}")
+        if lost := sorted(set(self.approvals.required) - classes):
+            raise ValueError(f"approvals.required: no risk class {lost[0]}")
         if len({rule.name for rule in self.rules}) != len(self.rules):
             raise ValueError("rules: expected a name of its own for each")
         return self
@@ -266,6 +293,11 @@ class DriftPolicy(_Part):
     def rules_of(self, deployment: str) -> tuple[Rule, ...]:
         """Give the business rules of a deployment."""
         return tuple(rule for rule in self.rules if _matches(rule.deployments, deployment))
+
+    def clearance(self, deployment: str) -> str:
+        """Give how sensitive a deployment's data may be; the first that matches, else anything."""
+        found = (each for each in self.clearances if _matches(each.deployments, deployment))
+        return next((each.sensitivity for each in found), SENSITIVITIES[-1])
 
     def agrees(self, deployment: str, decision: str, label: str) -> bool:
         """Tell whether an outcome proves a decision right: the same word, unless said otherwise."""

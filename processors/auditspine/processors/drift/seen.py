@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from auditspine.processors.projection.port import SealedEvent
+from auditspine.schemas.relations import SENSITIVITIES
 
 _WEEK_MS = 7 * 24 * 3_600_000
 _HOUR_MS = 3_600_000
@@ -13,7 +14,6 @@ _UNKNOWN_TRAFFIC = 100_000  # rows a week, until some were seen
 _REPEAT_MS = 30 * 60_000  # a monitor that goes on signals as often, or when it grew by half
 _GROWN = 1.5
 _MOST_FEATURES = 512
-_SENSITIVITIES = ("public", "internal", "confidential", "restricted")
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class Seen:
         known = set(report["names"])
         report["names"] = sorted(known | set(sorted(names)[:_MOST_FEATURES]))[:_MOST_FEATURES]
         levels = {each.envelope["classification"]["sensitivity"] for each in events}
-        report["rank"] = max(report["rank"], *(_SENSITIVITIES.index(level) for level in levels))
+        report["rank"] = max(report["rank"], *(SENSITIVITIES.index(level) for level in levels))
         self.rows += len(events)
         self.last_position = events[-1].position
         self.deployment = reference(events[-1].body["deployment"])
@@ -124,7 +124,7 @@ class Seen:
     @property
     def sensitivity(self) -> str:
         """The highest sensitivity since the last report."""
-        return _SENSITIVITIES[self.report["rank"]]
+        return SENSITIVITIES[self.report["rank"]]
 
     def is_burst(self, factor: float, at_least: int = 100) -> bool:
         """Tell whether the report that ends now has far more predictions than usual; learn."""
