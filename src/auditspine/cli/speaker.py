@@ -4,27 +4,40 @@ Events of one tenant are in one log, so there is a client per tenant, made when 
 """
 
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import TypeAdapter, ValidationError
 
 from auditspine.ledger.topics import Topics
 from auditspine.processors.projection.findings import Source, derived_event_id
 from auditspine.processors.projection.port import Derived
 from auditspine.producers.client import AuditClient
 from auditspine.producers.delivery import Delivery
+from auditspine.producers.errors import EventError
+from auditspine.producers.prepare import MAX_AHEAD_S, encode_event, require_publishable
 from auditspine.producers.settings import ProducerSettings
 from auditspine.schemas.catalogue import event_types
+from auditspine.schemas.codec import encode
+from auditspine.schemas.formats import Token
 from auditspine.schemas.models import (
     Correlation,
+    Event,
     ProducerHeartbeat,
     ProducerHeartbeatBody,
     Workload,
 )
 
+_log = structlog.get_logger(__name__)
+_TOKEN: TypeAdapter[str] = TypeAdapter(Token)
+_UNNAMED = "-"  # in the place of a domain or environment that the contract does not take
 _DELIVERY_S = 120.0
 _TICK_S = 30.0
 _LINGER_MS = 2  # what is derived is waited for
@@ -40,6 +53,9 @@ class ProcessorSpeaker:
         key: Its key.
         states: Folder where it is remembered how far each tenant's client got.
         instance: Tells apart workers of the processor.
+
+    Attributes:
+        refused: How many derived events the contract refused, by type.
     """
 
     def __init__(
@@ -60,14 +76,19 @@ class ProcessorSpeaker:
         self._instance = instance or "0"
         self._clients: dict[str, AuditClient] = {}
         self._opening = threading.Lock()
+        self.refused: Counter[str] = Counter()
 
     def say(self, derived: Sequence[Derived]) -> None:
         """Publish events; return when the broker has them.
 
+        All are made before the first is published. One that the contract refuses would be refused
+        again whenever it is derived: it is logged and counted, and the others are published.
+
         Raises:
             ProducerError: They may not have been published.
         """
-        for delivery in [self._publish(each) for each in derived]:
+        made = [event for each in derived if (event := self._made(each)) is not None]
+        for delivery in [self._client(event.envelope.tenant).publish(event) for event in made]:
             delivery.result(_DELIVERY_S)
 
     def publish(self, tenant: str, event: tuple[str, str], body: Mapping[str, Any]) -> Delivery:
@@ -97,28 +118,60 @@ class ProcessorSpeaker:
         for client in self._clients.values():
             client.close()
 
-    def _publish(self, derived: Derived) -> Delivery:
+    def _made(self, derived: Derived) -> Event | None:
+        """Give a derived event as it is published, or ``None`` where the contract refuses it."""
+        tenant = str(derived.cause.envelope["tenant"])
+        if not _is_token(tenant):
+            self._refuse(derived, "envelope.tenant")
+            return None
+        client = self._client(tenant)
+        try:
+            event = self._event(client, derived)
+            require_publishable(event, tenant, self._producer)
+            encode_event(event, encode)
+        except ValidationError as exc:
+            self._refuse(derived, *_fields(exc))
+        except EventError as exc:
+            self._refuse(derived, exc.field)
+        except Exception as exc:  # noqa: BLE001 - nothing but values was at work: it fails again
+            self._refuse(derived, type(exc).__name__)
+        else:
+            return event
+        return None
+
+    def _event(self, client: AuditClient, derived: Derived) -> Event:
         cause = derived.cause
-        client = self._client(str(cause.envelope["tenant"]))
+        # A broker's clock that is ahead of ours is no reason to say nothing.
+        happened = min(cause.appended_at / 1000, time.time() + MAX_AHEAD_S / 2)
         envelope = client.envelope(
             self._source.processor,
-            derived.reason[:1024],
+            derived.reason[:1024] or derived.event_type,
             event_id=derived_event_id(self._source, derived),
-            occurred_at=datetime.fromtimestamp(cause.appended_at / 1000, UTC),
-            domain=cause.envelope["domain"],
-            environment=cause.envelope["environment"],
+            occurred_at=datetime.fromtimestamp(happened, UTC),
+            domain=_token(cause.envelope["domain"]),
+            environment=_token(cause.envelope["environment"]),
             correlation=Correlation(causation_id=str(cause.envelope["event_id"])),
         )
         model = event_types()[derived.event_type].model
-        return client.publish(
-            model.model_validate({"envelope": envelope, "body": dict(derived.body)})
+        return model.model_validate({"envelope": envelope, "body": dict(derived.body)})
+
+    def _refuse(self, derived: Derived, *fields: str) -> None:
+        self.refused[derived.event_type] += 1
+        _log.error(
+            "the contract refuses a derived event",
+            processor=self._source.processor,
+            event_type=derived.event_type,
+            fields=list(fields),
+            origin=derived.cause.origin,
+            position=derived.cause.position,
+            refused=self.refused[derived.event_type],
         )
 
     def _client(self, tenant: str) -> AuditClient:
         with self._opening:
             client = self._clients.get(tenant)
             if client is None:
-                name = f"{self._source.processor}-{self._instance}-{tenant.encode().hex()}"
+                name = f"{self._source.processor}-{self._instance}-{_hashed(tenant)}"
                 client = self._clients[tenant] = AuditClient(
                     self._kafka,
                     tenant=tenant,
@@ -132,6 +185,33 @@ class ProcessorSpeaker:
                     state=self._states / f"{name}.epoch",
                 )
             return client
+
+
+def _is_token(value: object) -> bool:
+    try:
+        _TOKEN.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _token(value: object) -> str:
+    return str(value) if _is_token(value) else _UNNAMED
+
+
+def _fields(error: ValidationError) -> list[str]:
+    """Name the fields at fault; a key that came with the data is not quoted."""
+    return sorted(
+        {
+            ".".join(str(p) if str(p).isidentifier() or isinstance(p, int) else "?" for p in loc)
+            for loc in (each["loc"] for each in error.errors(include_input=False))
+        }
+    )
+
+
+def _hashed(tenant: str) -> str:
+    """Give what stands for a tenant in a file's name, whatever it is called."""
+    return sha256(tenant.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class ClockLoop:

@@ -1,0 +1,140 @@
+"""A worker says what it derives; what the contract refuses never stops it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
+
+from auditspine.cli.speaker import ProcessorSpeaker
+from auditspine.ledger.topics import Topics
+from auditspine.processors.projection.findings import Source, derived_event_id
+from auditspine.processors.projection.port import Derived, SealedEvent
+from auditspine.producers.client import AuditClient
+from auditspine.producers.errors import DeliveryError
+from auditspine.schemas.examples import example
+from auditspine.schemas.models import Event
+
+SOURCE = Source("alerts", 1)
+BODY = json.loads(example("alert.resolved"))["body"]
+AT_MS = 1_790_000_000_000
+
+
+class Broker:
+    """Takes what clients publish."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.error: Exception | None = None
+
+    def publish(self, event: Event) -> "Broker":
+        self.events.append(event)
+        return self
+
+    def result(self, timeout: float) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
+    taken = Broker()
+    monkeypatch.setattr(AuditClient, "publish", lambda _client, event: taken.publish(event))
+    return taken
+
+
+@pytest.fixture
+def speaker(tmp_path: Path) -> ProcessorSpeaker:
+    key, kafka = Ed25519PrivateKey.generate(), {"bootstrap.servers": "localhost:1"}
+    return ProcessorSpeaker(kafka, Topics(), SOURCE, key, tmp_path, None)
+
+
+def derived(ordinal: int = 0, body: dict[str, Any] | None = None, **envelope: str) -> Derived:
+    given = {
+        "event_id": "0199a0b0-0000-4000-8000-000000000001",
+        "tenant": "acme",
+        "domain": "credit",
+        "environment": "production",
+        **envelope,
+    }
+    cause = SealedEvent("local/c/t/0", 7, AT_MS, "drift.signalled", given, {})
+    return Derived(cause, ordinal, "alert.resolved", BODY if body is None else body, "over")
+
+
+def test_a_derived_event_is_of_its_cause(speaker: ProcessorSpeaker, broker: Broker) -> None:
+    said = derived()
+    speaker.say([said])
+    (event,) = broker.events
+    envelope = event.envelope
+    assert envelope.event_id == derived_event_id(SOURCE, said)
+    assert (envelope.tenant, envelope.domain, envelope.environment) == (
+        "acme", "credit", "production",
+    )  # fmt: skip
+    assert envelope.correlation.causation_id == said.cause.envelope["event_id"]
+
+
+def test_what_the_contract_refuses_is_told_and_the_rest_is_said(
+    speaker: ProcessorSpeaker, broker: Broker
+) -> None:
+    bad = {**BODY, "alert_id": "SECRET words"}
+    with capture_logs() as logs:
+        speaker.say([derived(0), derived(1, bad), derived(2, {}), derived(3)])
+    assert len(broker.events) == 2
+    assert speaker.refused == {"alert.resolved": 2}
+    assert logs[0]["fields"] == ["body.alert_id"]
+    assert {(each["processor"], each["event_type"]) for each in logs} == {
+        ("alerts", "alert.resolved")
+    }
+    assert "SECRET" not in str(logs)
+
+
+@pytest.mark.parametrize(
+    "body", [{"alert_id": object()}, {**BODY, "detail": "\ud800"}, {1: 2}, {**BODY, "alert_id": ""}]
+)
+def test_nothing_that_is_derived_stops_a_worker(
+    speaker: ProcessorSpeaker, broker: Broker, body: dict[Any, Any]
+) -> None:
+    speaker.say([derived(0, body), derived(1)])
+    assert len(broker.events) == 1
+    assert speaker.refused.total() == 1
+
+
+def test_a_domain_that_is_no_token_does_not_silence_its_alerts(
+    speaker: ProcessorSpeaker, broker: Broker
+) -> None:
+    speaker.say([derived(domain="retail credit", environment="")])
+    assert (broker.events[0].envelope.domain, broker.events[0].envelope.environment) == ("-", "-")
+
+
+def test_a_tenant_that_is_no_token_is_refused(speaker: ProcessorSpeaker, broker: Broker) -> None:
+    speaker.say([derived(tenant="a b")])
+    assert not broker.events
+    assert speaker.refused.total() == 1
+
+
+def test_a_broker_whose_clock_is_ahead_is_no_reason_for_silence(
+    speaker: ProcessorSpeaker, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: AT_MS / 1000 - 3600)
+    speaker.say([derived()])
+    assert len(broker.events) == 1
+
+
+def test_the_longest_tenant_has_a_file_for_its_epochs(
+    speaker: ProcessorSpeaker, broker: Broker
+) -> None:
+    speaker.say([derived(tenant="t" * 128)])
+    state = speaker._client("t" * 128)._plan.state
+    assert state is not None
+    assert len(state.name) < 100
+    assert state != speaker._client("acme")._plan.state
+
+
+def test_what_may_not_have_been_published_stops_the_worker(
+    speaker: ProcessorSpeaker, broker: Broker
+) -> None:
+    broker.error = DeliveryError("t", 0, None, "away")
+    with pytest.raises(DeliveryError):
+        speaker.say([derived()])
