@@ -46,7 +46,10 @@ SPEAKERS: Mapping[str, tuple[str, ...]] = {
     "alerts": ("alert.raised", "alert.resolved", "investigation.opened", "serving_state.changed"),
     "notify": ("notification.delivered",),
 }
-"""The processors that publish events, and which: each has a key of its own for all tenants."""
+"""The processors that publish events, and which: each has a key of its own for all tenants.
+
+Together they are :data:`~auditspine.ledger.control.RESERVED`: nobody else's key is for them.
+"""
 _READ_TIMEOUT_S = 15.0
 
 
@@ -115,6 +118,11 @@ def read_control(kafka: dict[str, str], topics: Topics) -> Said:
     return said
 
 
+def speaker_name(processor: str) -> str:
+    """Give the producer under which a processor's key is registered."""
+    return f"auditspine-{processor}"
+
+
 class Operator:
     """Signs and publishes control events with the operator's key.
 
@@ -171,7 +179,7 @@ class Operator:
         if log_key not in said.keys:
             published.append(self.register_key(log_key, "ledger", (PLATFORM_TENANT,), (), "log"))
         published += [
-            self.register_key(key, f"auditspine-{name}", (EVERY_TENANT,), SPEAKERS[name])
+            self.register_key(key, speaker_name(name), (EVERY_TENANT,), SPEAKERS[name])
             for name, key in (speakers or {}).items()
             if key not in said.keys
         ]

@@ -27,6 +27,23 @@ _CONTROL = "control"
 HEARTBEAT = "producer.heartbeat"
 """The event type that every registered producer may publish."""
 
+RESERVED = frozenset(
+    (
+        "drift.signalled",
+        "serving.observed",
+        "alert.raised",
+        "alert.resolved",
+        "investigation.opened",
+        "serving_state.changed",
+        "notification.delivered",
+    )
+)
+"""The event types that the platform's processors derive: no glob covers them.
+
+A key may publish one only where its registration names the type itself, so that a tenant's key for
+everything cannot say that a model is stopped, or that an alert is over.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class RegisteredKey:
@@ -36,7 +53,8 @@ class RegisteredKey:
         public_key: Ed25519 public key, 32 bytes.
         producer: Name of the workload that holds it.
         tenants: Tenants that it may speak for; :data:`EVERY_TENANT` for all.
-        event_types: Globs of the event types that it may publish, like ``model.*``.
+        event_types: Globs of the event types that it may publish, like ``model.*``; none covers
+            a type of :data:`RESERVED` but its own name.
         purpose: ``producer``, ``operator`` or ``log``.
         registered: Position of its first registration in the control log.
         revoked: Position of its revocation, ``None`` while it is good.
@@ -58,6 +76,8 @@ class RegisteredKey:
 
     def permits(self, event_type: str) -> bool:
         """Tell whether the key may publish an event type."""
+        if event_type in RESERVED:
+            return event_type in self.event_types
         return event_type == HEARTBEAT or any(
             fnmatchcase(event_type, glob) for glob in self.event_types
         )

@@ -142,6 +142,12 @@ def test_an_opened_log_is_known_and_cannot_be_opened_differently() -> None:
         ([], "producer.heartbeat", True),
         ([], "prediction.made", False),
         (["model"], "model.registered", False),
+        (["*"], "alert.raised", False),
+        (["alert.*", "alert.raise?"], "alert.raised", False),
+        (["alert.raised"], "alert.raised", True),
+        (["alert.raised"], "alert.resolved", False),
+        (["alert.*"], "alert.acknowledged", True),
+        (["*"], "investigation.dispositioned", True),
     ],
 )
 def test_globs_say_what_a_key_may_publish(globs, event_type, permitted) -> None:

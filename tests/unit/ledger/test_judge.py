@@ -201,6 +201,34 @@ def test_a_type_outside_the_keys_globs_is_not_permitted() -> None:
     assert judged.reason == "the key may not publish this event type"
 
 
+@pytest.mark.parametrize(
+    ("globs", "verdict"),
+    [
+        (["*"], Verdict.NOT_PERMITTED),
+        (["serving_state.*"], Verdict.NOT_PERMITTED),
+        (["serving_state.changed"], Verdict.VALID),
+    ],
+)
+def test_what_processors_derive_is_covered_by_its_own_name_alone(globs, verdict) -> None:
+    ref = {"kind": "model", "name": "m", "version": "1", "digest": bytes(32)}
+    body = {
+        "deployment": {**ref, "kind": "deployment"},
+        "model": ref,
+        "state": "live",
+        "releases_frozen": False,
+        "quarantined": False,
+        "alert_id": None,
+        "reason": "over",
+    }
+    state = control_state()
+    state.apply(state.size, key_registered(PRODUCER, event_types=globs))
+    state.apply(state.size, schema_registered("serving_state.changed"))
+    value = encode(event("serving_state.changed", body))
+    judge = Judge("lifecycle", "auditspine.lifecycle", 0)
+    message = Message(0, NOW_MS, *Signer(topic="auditspine.lifecycle").sign(value)[0])
+    assert judge.rule(judge.admit(message), state).verdict is verdict
+
+
 def test_a_heartbeat_is_permitted_whatever_the_globs_say() -> None:
     value = encode(event("producer.heartbeat", {"epoch": 7, "streams": []}))
     judge = Judge("lifecycle", "auditspine.lifecycle", 0)

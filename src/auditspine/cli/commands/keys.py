@@ -11,11 +11,12 @@ from rich.table import Table
 
 from auditspine.cli.connections import clickhouse_client, kafka_properties
 from auditspine.cli.console import print_json, stdout
-from auditspine.cli.control import read_control
+from auditspine.cli.control import SPEAKERS, read_control, speaker_name
 from auditspine.cli.errors import CliError
 from auditspine.cli.operator import await_sealed, speaking, watch_control
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, ServersOption
 from auditspine.cli.settings import Settings, load_settings
+from auditspine.ledger.control import RESERVED
 from auditspine.ledger.keyfile import create_key, public_bytes, read_key
 from auditspine.schemas import catalogue
 
@@ -37,7 +38,7 @@ TypesOption = Annotated[
     typer.Option(
         "--event-type",
         help="Event type that it may publish, or a glob like model.*; repeat for more. "
-        "[default: all]",
+        "[default: all but what processors derive]",
     ),
 ]
 KeyOption = Annotated[
@@ -99,6 +100,7 @@ def register(
     settings = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers)
     for glob in event_types or ():
         _require_known(glob)
+        _require_free(glob, producer)
     public = (
         _public(public_key)
         if public_key is not None
@@ -203,6 +205,20 @@ def _require_known(glob: str) -> None:
         close = difflib.get_close_matches(glob, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else f", one of {', '.join(known)}"
         raise CliError(f"--event-type: {glob} matches no event type{hint}")
+
+
+def _require_free(glob: str, producer: str) -> None:
+    """Refuse what processors derive to everybody else; no wider glob covers it."""
+    matched = set(fnmatch.filter(catalogue.event_types(), glob))
+    own = next((types for name, types in SPEAKERS.items() if speaker_name(name) == producer), ())
+    if matched - RESERVED or glob in own:
+        return
+    derived = min(matched)
+    whose = next(speaker_name(name) for name, types in SPEAKERS.items() if derived in types)
+    raise CliError(
+        f"--event-type: {derived} is derived by {whose}: only that producer's key may publish it, "
+        f"registered under the type's own name; got {glob} for {producer}"
+    )
 
 
 def _find(known: dict[bytes, Any], start: str) -> bytes:
