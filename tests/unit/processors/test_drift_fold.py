@@ -15,6 +15,7 @@ from auditspine.processors.drift.predictions import PredictionFiles
 from auditspine.processors.drift.tables import LEVELS
 from auditspine.processors.projection.errors import StateError
 from auditspine.processors.projection.port import DERIVED
+from auditspine.schemas.catalogue import event_types
 
 from .drift_events import (
     START,
@@ -118,8 +119,19 @@ def test_it_does_not_matter_how_the_log_is_cut_or_where_a_worker_restarts(
     found = known(random)
     stream = [case(random, n) for n in range(1200)]
     stream += [
-        case(random, 1200 + n, income=lambda f: f["income"] + 9, extra=lambda _: 1.0)
-        for n in range(1200)
+        case(random, 1200 + n, income=lambda f: f["income"] + 9, zeta=lambda _: 1.0)
+        for n in range(3)
+    ]
+    stream += [
+        case(
+            random,
+            1203 + n,
+            income=lambda f: f["income"] + 9,
+            zeta=lambda _: 1.0,
+            alpha=lambda _: "x",
+            beta=lambda _: None,
+        )
+        for n in range(1197)
     ]
     whole = World(tmp_path_factory.mktemp("whole"), found).take(stream, len(stream))
     cut = World(tmp_path_factory.mktemp("cut"), found)
@@ -248,6 +260,107 @@ def test_a_feature_that_training_did_not_know_is_told_once_and_then_watched(worl
     assert [(p, b["monitor"]) for p, b in told][:1] == [(100, "age.new")]
     assert [p for p, b in told if b["monitor"] == "age.location" and 1600 <= p < 1700]
     assert len([b for _, b in told if b["monitor"] == "age.new"]) == 1
+
+
+def test_a_feature_that_few_predictions_name_is_no_change_of_the_schema(world) -> None:
+    random = np.random.default_rng(20)
+    stream = [case(random, n) for n in range(3000)]
+    for made in stream:
+        if random.random() < 0.05:
+            made.body["features"].append({"name": "promo", "number": None, "text": "spring"})
+    told = world(known(random)).take(stream).signals()
+    assert [body["monitor"] for _, body in told] == ["promo.new"]
+    assert told[0][1]["effect_size"] == 0.0
+
+
+def test_what_a_profile_lets_be_missing_may_be_left_out(world) -> None:
+    random = np.random.default_rng(21)
+    stream = [case(random, n) for n in range(2000)]
+    for made in stream:
+        body = made.body
+        body["features"] = [f for f in body["features"] if f["number"] or f["text"]]
+    assert world(known(random)).take(stream).signals() == []
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda n: f"customer-{n}", lambda n: f"note {n % 900}", lambda _: None, lambda n: str(n % 7)],
+    ids=["identifiers", "many values", "never a value", "few values"],
+)
+def test_a_text_that_training_did_not_know_is_quiet_as_long_as_it_goes_on(world, make) -> None:
+    random = np.random.default_rng(22)
+    stream = [case(random, n, note=lambda _, n=n: make(n)) for n in range(4000)]
+    told = world(known(random)).take(stream).signals()
+    assert [body["monitor"] for _, body in told] == ["note.new"]
+
+
+def test_a_feature_without_values_gets_some(world) -> None:
+    random = np.random.default_rng(23)
+    stream = [case(random, n, later=lambda _: None) for n in range(1500)]
+    stream += [case(random, 1500 + n, later=lambda _: 3.0) for n in range(100)]
+    told = world(known(random)).take(stream).signals()
+    assert [body["monitor"] for _, body in told] == ["later.new", "later.missing"]
+
+
+def test_more_features_than_can_be_watched_are_told_of_once(world) -> None:
+    random = np.random.default_rng(24)
+    stream = [
+        prediction(n, {f"f{n}-{j}": 1.0 for j in range(40)}, score=float(random.random()))
+        for n in range(100)
+    ]
+    crowded = world(known(random)).take(stream)
+    monitors = [body["monitor"] for _, body in crowded.signals()]
+    assert monitors.count("features.too_many") == 1
+    assert len([name for name in monitors if name.endswith(".new")]) < 512
+    assert sum(map(len, crowded.state.values())) < 1_000_000
+
+
+ANY_TEXT = st.text(max_size=300) | st.sampled_from(
+    ["", "\0", "x" * 5000, "a\nb", "(score)"]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    names=st.lists(ANY_TEXT, max_size=6),
+    texts=st.lists(ANY_TEXT, min_size=6, max_size=6),
+    number=st.floats(allow_nan=True, allow_infinity=True),
+    refs=st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT),
+    has_profile=st.booleans(),
+)
+def test_whatever_a_prediction_says_what_follows_fits_the_contract(
+    tmp_path_factory, names, texts, number, refs, has_profile
+) -> None:
+    random = np.random.default_rng(25)
+    kind, name, version = refs
+    odd = {"kind": kind, "name": name, "version": version, "digest": b"d" * 32}
+    stream = []
+    for n in range(300):
+        made = prediction(
+            n,
+            {},
+            deployment=odd,
+            model=odd,
+            score=number,
+            decision=texts[n % 6] if n > 150 else "a",
+        )
+        made.body["features"] = [
+            {"name": each, "number": number if n % 3 else None, "text": texts[n % 6]}
+            for each in names
+        ]
+        stream.append(made)
+    policy = _policy("").model_copy(
+        update={"monitors": shipped_policy().monitors.model_copy(update={"warm_up_rows": 100})}
+    )
+    world = World(tmp_path_factory.mktemp("odd"), known(random) if has_profile else None, policy)
+    world.take(stream)
+    world.take(
+        [outcome(n, f"p{n}", texts[n % 6], deployment=odd, at=START + 10**6) for n in range(9)]
+    )
+    assert world.derived
+    for each in world.derived:
+        model = event_types()[each.event_type].model
+        model.model_fields["body"].annotation.model_validate(dict(each.body))
 
 
 RULE = """

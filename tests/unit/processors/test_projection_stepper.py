@@ -4,11 +4,17 @@ from typing import Any
 
 from faust.types import TP
 
+from auditspine.ledger.topics import Topics
 from auditspine.processors.projection.app import Stepper
+
+SEALED = Topics().sealed("access")
 
 
 class App:
     """Records steps; each takes until it is let go."""
+
+    own_topics = Topics()
+    parts = SimpleNamespace(projection=SimpleNamespace(streams=("access",)))
 
     def __init__(self) -> None:
         self.stepped: list[TP] = []
@@ -31,12 +37,12 @@ def test_stop_lets_the_step_in_progress_end_and_begins_no_other() -> None:
         app = App()
         stepper = Stepper(app)  # type: ignore[arg-type] - only what it calls
         for partition in range(3):
-            message = SimpleNamespace(tp=TP("sealed", partition), offset=0, value=b"")
+            message = SimpleNamespace(tp=TP(SEALED, partition), offset=0, value=b"")
             await stepper.put(SimpleNamespace(), SimpleNamespace(message=message))  # type: ignore[arg-type]
         await stepper.start()
         await asyncio.wait_for(app.entered.wait(), 10)
         await stepper.stop()
-        assert app.stepped == [TP("sealed", 0)]
+        assert app.stepped == [TP(SEALED, 0)]
         assert not stepper.crashed
 
     asyncio.run(run())

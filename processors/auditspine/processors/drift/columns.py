@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from auditspine.processors.drift.layout import (
     DECISION,
     INNER,
+    MOST_TEXT,
     SCORE,
     SHARED,
     CategoricalInput,
@@ -23,6 +24,7 @@ from auditspine.processors.drift.layout import (
     Slot,
 )
 from auditspine.processors.drift.mixture import Floats
+from auditspine.processors.projection.fit import shortened
 from auditspine.processors.projection.port import SealedEvent
 
 _NAME, _NUMBER, _TEXT = itemgetter("name"), itemgetter("number"), itemgetter("text")
@@ -146,8 +148,12 @@ def _fill(
         if slot.given.name in (SCORE, DECISION):
             continue
         place = places.get(slot.given.name)
-        if place is None:  # the events do not name it at all
-            rates[rows, slot.rate + slot.rates - 1] = 1.0
+        if place is None:  # not named at all: what may be missing is, and else the schema changed
+            is_missing = slot.given.missing > 0
+            rates[rows, slot.rate + slot.rates - (2 if is_missing else 1)] = 1.0
+            rates[rows, slot.rate + slot.rates - (1 if is_missing else 2)] = (
+                0.0 if is_missing else np.nan
+            )
             continue
         texts = [each[place] for each in group.texts]
         if isinstance(slot.given, NumericInput):
@@ -203,8 +209,13 @@ def _number(
 def _category(
     given: CategoricalInput, texts: Sequence[str | None], wrong: NDArray[np.bool_]
 ) -> list[Floats]:
-    known = {name: index for index, name in enumerate(given.shares)}
-    codes = np.array([-1 if each is None else known.get(each, -2) for each in texts])
+    if not given.shares:  # an identifier, or never a value: whether it is there is all
+        missing = np.array([each is None for each in texts]) & ~wrong
+        return [missing.astype(float), np.zeros(len(texts))]
+    known = {shortened(name, MOST_TEXT): index for index, name in enumerate(given.shares)}
+    codes = np.array(
+        [-1 if each is None else known.get(shortened(each, MOST_TEXT), -2) for each in texts]
+    )
     has, own = (codes != -1) & ~wrong, len(given.watched)
     found = [np.where(has, codes == index, np.nan) for index in range(own)]
     if len(given.shares) > own:

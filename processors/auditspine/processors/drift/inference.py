@@ -4,7 +4,8 @@ What happens at an event depends on the events before it alone, never on how seg
 predictions are taken in pieces that end where something is to be decided.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -12,26 +13,31 @@ from typing import Any
 from auditspine.processors.drift import signals
 from auditspine.processors.drift.columns import Group, columns, grouped
 from auditspine.processors.drift.errors import ProfileError
-from auditspine.processors.drift.layout import (
-    DECISION,
-    SCORE,
-    Input,
-    Layout,
-    learned_input,
-    profiled_inputs,
-)
+from auditspine.processors.drift.layout import Layout, profiled_inputs
 from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.drift.port import Prediction, Profiles
 from auditspine.processors.drift.rules import Rules
 from auditspine.processors.drift.seen import Seen
 from auditspine.processors.drift.signals import Family, Where
 from auditspine.processors.drift.tables import levels_row
+from auditspine.processors.drift.warming import MOST_INPUTS, begin, collect, ready
 from auditspine.processors.drift.watch import Alarm, Watch, read_layout
+from auditspine.processors.projection.fit import shortened
 from auditspine.processors.projection.port import Derived, Row, SealedEvent, State
 
 _LEAST_RUN = 10_000.0  # rows: no monitor is more nervous than this
-_MOST_WARMING = 256  # features that no profile knows, at once
-_ORDINALS = {"report": 0, "profile": 1, "burst": 2, "feature": 10, "rule": 300, "monitor": 1000}
+ERROR_SHARE = 0.1
+"""Of the budget of false alarms, what the monitor of errors has; the others share the rest."""
+_MOST_NAME = 160  # characters of a feature's name in a monitor's
+_ORDINALS = {
+    "report": 0,
+    "profile": 100,
+    "burst": 101,
+    "rule": 200,
+    "feature": 1000,
+    "monitor": 100_000,
+}
+"""Where the ordinals begin of what is derived from one event, by what it is."""
 
 
 @dataclass(slots=True)
@@ -109,24 +115,22 @@ class ModelWatch:
 
     def _end(self, step: Step, events: Sequence[SealedEvent], start: int) -> int:
         """Give where the piece that starts here ends: at the next report or a warm-up's end."""
-        bucket_ms = step.policy.monitors.report_minutes * 60_000
-        if events[start].appended_at // bucket_ms > self._seen.bucket:
+        every_ms = step.policy.monitors.report_minutes * 60_000
+        if self._seen.is_due(events[start].appended_at, every_ms):
             return start + 1
         most = step.policy.monitors.warm_up_rows
         left = (most - len(values) for values in self._seen.warming.values())
         end = min(len(events), start + min((most, *left)))
-        later = (
-            index
-            for index in range(start, end)
-            if events[index].appended_at // bucket_ms > self._seen.bucket
-        )
+        is_due = self._seen.is_due
+        later = (n for n in range(start, end) if is_due(events[n].appended_at, every_ms))
         return next(later, end)
 
     def _piece(self, step: Step, events: list[SealedEvent]) -> None:
-        bucket = events[0].appended_at // (step.policy.monitors.report_minutes * 60_000)
-        reports = bucket > self._seen.bucket
-        if reports:  # a piece of one event; a clock that steps back begins no new report
-            self._seen.bucket = bucket
+        at = events[0].appended_at
+        every_ms = step.policy.monitors.report_minutes * 60_000
+        reports = self._seen.is_due(at, every_ms)
+        if reports:  # a piece of one event
+            self._seen.reported = at - at % every_ms
             self._begin(step, events[0])
         groups = grouped(events)
         self._seen.note(events, {name for group in groups for name in group.names})
@@ -138,7 +142,11 @@ class ModelWatch:
             else:
                 cause = events[found.row]
                 step.levels.append(levels_row(self._seen, self.watch, found, cause))
-        self._warmed(step)
+        settings = step.policy.monitors
+        inputs = ready(self._seen.warming, settings.warm_up_rows, settings.most_categories)
+        if inputs:
+            self.watch.add(inputs)
+            self._layout_changed = True
         if reports:
             self._report(step, events[-1])
 
@@ -174,19 +182,24 @@ class ModelWatch:
         rows = self._seen.rows_a_week(event.appended_at)
         allowed = step.policy.budget.false_alarms_per_week
         monitors = max(len(self.watch.layout.monitors), 1)
-        self.watch.set_run_length(max(_LEAST_RUN, monitors * rows / allowed))
+        share = (1 - ERROR_SHARE) * allowed
+        self.watch.set_run_length(max(_LEAST_RUN, monitors * rows / share))
 
     def _report(self, step: Step, event: SealedEvent) -> None:
         seen = self._seen
-        if seen.is_burst(step.policy.traffic.burst_factor):
-            count = seen.report["count"]
-            detail = f"{count} predictions in one report instead of about {seen.usual:.0f}"
+        burst, usual = seen.is_burst(event.appended_at, step.policy.traffic.burst_factor)
+        if burst:
+            count = sum(each["count"] for each in seen.report["by"].values())
+            detail = f"{count} predictions in one report instead of about {usual:.0f}"
             self._tell(step, event, "burst", ("traffic", "traffic.burst", detail), (count, count))
         unknown = [] if not seen.profile_event_id else self._strange(seen.report["names"])
-        body = signals.served(seen, event, unknown, self.watch.drifting())
-        reason = "what is served, every few minutes"
-        step.derived.append(Derived(event, _ORDINALS["report"], "serving.observed", body, reason))
+        drifting = self.watch.drifting()
+        for number, (_, own) in enumerate(sorted(seen.report["by"].items())):
+            body = signals.served(seen, event, own, unknown, drifting)
+            ordinal, reason = _ORDINALS["report"] + number, "what is served, every few minutes"
+            step.derived.append(Derived(event, ordinal, "serving.observed", body, reason))
         seen.report = {}
+        seen.prune(event.appended_at)
 
     def _strange(self, names: Sequence[str]) -> list[str]:
         known = self.watch.layout.slots
@@ -203,53 +216,18 @@ class ModelWatch:
 
     def _unknown(self, step: Step, events: Sequence[SealedEvent], groups: Sequence[Group]) -> None:
         """Collect the values of features that no profile knows, and tell of new ones."""
-        warming, known = self._seen.warming, self.watch.layout.slots
-        for name in self._pseudo():
-            warming.setdefault(name, [])
-        values: dict[str, dict[int, float | str | None]] = {}
-        for group in groups:
-            for place, name in enumerate(group.names):
-                if name not in known:
-                    column = zip(group.rows, group.values(place), strict=True)
-                    values.setdefault(name, {}).update(column)
-        new = sorted(name for name in values if name not in warming)
-        for number, name in enumerate(new[: max(0, _MOST_WARMING - len(warming))]):
-            warming[name] = []
-            first = events[min(values[name])]
-            if self._seen.profile_event_id and self._seen.speaks(
-                f"{name}.new", first.appended_at, 1.0
-            ):
-                detail = f"the training profile does not know the feature {name}"
-                self._tell(
-                    step, first, "feature", ("schema", f"{name}.new", detail), (1, 1), number
-                )
-        for name, kept in warming.items():
-            if name in (SCORE, DECISION):
-                field_ = "score" if name == SCORE else "decision"
-                kept.extend(each.body[field_] for each in events)
-            else:
-                of = values.get(name, {})
-                start = min(of, default=0) if not kept else 0
-                kept.extend(of.get(index) for index in range(start, len(events)))
-
-    def _pseudo(self) -> Iterator[str]:
-        """Give the answers that no profile knows."""
-        for name in (SCORE, DECISION):
-            if name not in self.watch.layout.slots:
-                yield name
-
-    def _warmed(self, step: Step) -> None:
-        """Watch the features of which enough has been seen."""
-        settings, warming = step.policy.monitors, self._seen.warming
-        ready = sorted(n for n, kept in warming.items() if len(kept) >= settings.warm_up_rows)
-        inputs: list[Input] = []
-        for name in ready:
-            learned = learned_input(name, warming.pop(name), settings.most_categories)
-            if learned is not None:
-                inputs.append(learned)
-        if inputs:
-            self.watch.add(inputs)
-            self._layout_changed = True
+        seen, numbers = self._seen, Counter[int]()
+        for row, name, has_room in begin(seen.warming, self.watch.layout.slots, groups):
+            monitor = f"{shortened(name, _MOST_NAME)}.new" if has_room else "features.too_many"
+            first = events[row]
+            if seen.profile_event_id and seen.speaks(monitor, first.appended_at):
+                detail = f"the training profile does not know the feature {shortened(name, 80)}"
+                if not has_room:
+                    detail = f"there are more than {MOST_INPUTS} features; the rest is not watched"
+                what = ("schema", monitor, detail)
+                self._tell(step, first, "feature", what, (0, 1), numbers[row])
+                numbers[row] += 1
+        collect(seen.warming, events, groups)
 
     def _alarm(self, step: Step, alarm: Alarm, cause: SealedEvent) -> None:
         rank = rank_of(step.policy, alarm, cause)
@@ -280,7 +258,8 @@ class ModelWatch:
 
     def _family(self, step: Step) -> Family:
         monitors = max(len(self.watch.layout.monitors), 1)
-        rows = self.watch.run_length / monitors * step.policy.budget.false_alarms_per_week
+        share = (1 - ERROR_SHARE) * step.policy.budget.false_alarms_per_week
+        rows = self.watch.run_length / monitors * share
         return Family(monitors, rows, step.policy.digest)
 
 

@@ -16,6 +16,7 @@ from auditspine.processors.drift.errors import ProfileError
 from auditspine.processors.drift.mixture import Floats
 from auditspine.processors.drift.profile import NumericProfile
 from auditspine.processors.drift.scores import Location, Scale
+from auditspine.processors.projection.fit import as_name, shortened
 
 SCORE, DECISION = "(score)", "(decision)"
 """Names of the inputs that are no features; no feature can be named so by chance."""
@@ -26,6 +27,10 @@ SHARED = 0.02
 """Where as many rows share a value, it is worth a monitor of how many differ from it."""
 
 _LEAST_RATE, _LEAST_SD = 1e-4, 1e-3  # of what never or hardly varied in training
+MOST_TEXT = 64
+"""Characters of a category; of a longer one, its beginning and a mark stand for it."""
+_MOST_NAME = 160  # characters of a feature's name in a monitor's
+_MOST_DISTINCT, _MOST_ONCE = 200, 0.2  # texts, and the share that came once, of a category
 _START = 1e5  # rows between false alarms until the budget is known
 
 
@@ -67,7 +72,8 @@ class CategoricalInput:
 
     Attributes:
         name: Its name.
-        shares: Share of each known category, the most frequent first.
+        shares: Share of each known category, the most frequent first; what they lack to 1 is the
+            share of categories that were never seen. Empty where only its being there is watched.
         missing: Share of rows without a value.
         rows: Rows that this is known from.
         watched: Categories with a monitor of their own.
@@ -213,18 +219,21 @@ class Layout:
         self._common(given)
 
     def _add_categorical(self, given: CategoricalInput) -> None:
+        if given.shares:
+            self._add_categories(given)
+        self._common(given)
+
+    def _add_categories(self, given: CategoricalInput) -> None:
+        kind = _kind(given.name) or "category"
         for category in given.watched:
-            monitor = Monitor(
-                f"{given.name}={category}",
-                _kind(given.name) or "category",
-                _feature(given.name),
-            )
+            name = f"{given.name}={shortened(category, MOST_TEXT)}"
+            monitor = Monitor(as_name(name), kind, _feature(given.name))
             self._rate(monitor, given.shares[category], given.rows)
         rest = sum(share for name, share in given.shares.items() if name not in given.watched)
         if len(given.shares) > len(given.watched):
-            self._rate(_monitor(given, "other", _kind(given.name) or "category"), rest, given.rows)
-        self._rate(_monitor(given, "new_category", ""), 0.0, given.rows)
-        self._common(given)
+            self._rate(_monitor(given, "other", kind), rest, given.rows)
+        unseen = max(0.0, 1 - sum(given.shares.values()))
+        self._rate(_monitor(given, "new_category", ""), unseen, given.rows)
 
     def _common(self, given: Input) -> None:
         if _feature(given.name):
@@ -267,31 +276,31 @@ def profiled_inputs(profile: Mapping[str, Any], most_categories: int) -> list[In
     ]
 
 
-def learned_input(name: str, values: Sequence[Any], most_categories: int) -> Input | None:
+def learned_input(name: str, values: Sequence[Any], most_categories: int) -> Input:
     """Make an input of the first values of a feature that training did not know.
+
+    Texts that hardly ever repeat, such as identifiers, are watched for being there alone; and so is
+    a feature without any value.
 
     Args:
         name: Its name.
         values: Numbers, texts and ``None`` as they came.
         most_categories: As in :func:`profiled_inputs`.
-
-    Returns:
-        The input; ``None`` when there was no value at all.
     """
     numbers = np.array([each for each in values if isinstance(each, float)])
     texts = Counter(each for each in values if isinstance(each, str))
-    found = numbers.size + texts.total()
-    if not found:
-        return None
-    missing = 1 - found / len(values)
-    if numbers.size >= texts.total():
-        finite = numbers[np.isfinite(numbers)]
-        if not finite.size:
-            return None
-        return NumericInput(name, NumericProfile.of(finite), missing, len(values))
-    shares = {text: count / texts.total() for text, count in texts.most_common()}
-    watched = tuple(list(shares)[:most_categories])
-    return CategoricalInput(name, shares, missing, len(values), watched)
+    count, rows = texts.total(), len(values)
+    finite = numbers[np.isfinite(numbers)]
+    missing = 1 - (finite.size + count) / rows
+    if finite.size >= count and finite.size:
+        return NumericInput(name, NumericProfile.of(finite), missing, rows)
+    once = sum(seen == 1 for seen in texts.values())
+    if len(texts) > _MOST_DISTINCT or once > _MOST_ONCE * count:
+        return CategoricalInput(name, {}, missing, rows, ())
+    # As likely as what came once, something comes that never did (Good and Turing).
+    known = count + once
+    shares = {text: seen / known for text, seen in texts.most_common()}
+    return CategoricalInput(name, shares, missing, rows, tuple(shares)[:most_categories])
 
 
 def write_input(given: Input) -> dict[str, Any]:
@@ -327,18 +336,27 @@ def _numeric(name: str, given: Mapping[str, Any], rows: int) -> NumericInput:
         profile = NumericProfile.from_pairs(pairs, rows)
     except ValueError as exc:
         raise ProfileError(f"profile.numeric {name}: {exc}") from None
-    return NumericInput(name, profile, float(given["missing"]), rows)
+    return NumericInput(name, profile, _missing(name, given), rows)
 
 
 def _categorical(name: str, given: Mapping[str, Any], rows: int, most: int) -> CategoricalInput:
     shares = {each["category"]: float(each["share"]) for each in given["shares"]}
     total = sum(shares.values())
+    if not all(0 <= share <= 1 for share in shares.values()):
+        raise ProfileError(f"profile.categorical {name}: expected shares from 0 to 1")
     if len(shares) != len(given["shares"]):
         raise ProfileError(f"profile.categorical {name}: a category is given twice")
     if not 0.99 <= total <= 1.01:
         raise ProfileError(f"profile.categorical {name}: expected shares of 1, got {total:.3f}")
     ordered = dict(sorted(shares.items(), key=lambda each: (-each[1], each[0])))
-    return CategoricalInput(name, ordered, float(given["missing"]), rows, tuple(ordered)[:most])
+    return CategoricalInput(name, ordered, _missing(name, given), rows, tuple(ordered)[:most])
+
+
+def _missing(name: str, given: Mapping[str, Any]) -> float:
+    missing = float(given["missing"])
+    if not 0 <= missing <= 1:
+        raise ProfileError(f"profile {name}: expected missing from 0 to 1")
+    return missing
 
 
 def _each(profiles: Sequence[NumericProfile], make: Any) -> Floats | None:
@@ -346,7 +364,8 @@ def _each(profiles: Sequence[NumericProfile], make: Any) -> Floats | None:
 
 
 def _monitor(given: Input, what: str, kind: str) -> Monitor:
-    return Monitor(f"{given.name}.{what}", kind or what, _feature(given.name))
+    name = f"{shortened(given.name, _MOST_NAME)}.{what}"
+    return Monitor(as_name(name), kind or what, _feature(given.name))
 
 
 def _kind(name: str) -> str:
@@ -354,4 +373,4 @@ def _kind(name: str) -> str:
 
 
 def _feature(name: str) -> str:
-    return "" if name in (SCORE, DECISION) else name
+    return "" if name in (SCORE, DECISION) else as_name(shortened(name, _MOST_NAME))

@@ -11,7 +11,7 @@ import numpy as np
 
 from auditspine.processors.drift import signals
 from auditspine.processors.drift.detector import BLOCK, Bank
-from auditspine.processors.drift.inference import Step, prediction_key, rank_of
+from auditspine.processors.drift.inference import ERROR_SHARE, Step, prediction_key, rank_of
 from auditspine.processors.drift.layout import Monitor
 from auditspine.processors.drift.port import Answer, Prediction, Predictions
 from auditspine.processors.drift.seen import Seen
@@ -182,7 +182,7 @@ class _Errors:
         )
 
     def family(self, step: Step, at: int) -> Family:
-        """Give the budget: an error monitor has the whole of a model's for itself."""
+        """Give the budget: the monitor of errors has a share of a model's for itself."""
         return Family(1, self.seen.rows_a_week(at), step.policy.digest)
 
     def _refer(self, step: Step, event: SealedEvent) -> None:
@@ -246,7 +246,7 @@ class _Errors:
 
     def _run_length(self, step: Step, at: int) -> float:
         rows = self.seen.rows_a_week(at)
-        return max(10_000.0, rows / step.policy.budget.false_alarms_per_week)
+        return max(10_000.0, rows / (ERROR_SHARE * step.policy.budget.false_alarms_per_week))
 
 
 def _bank(rate: float, rows: int, run_length: float) -> Bank:

@@ -158,7 +158,7 @@ def _check(quantiles: Floats, probabilities: Floats, rows: int) -> None:
         )
     if not np.all(np.isfinite(quantiles)) or np.any(np.diff(quantiles) < 0):
         raise ValueError("expected finite quantiles that do not fall")
-    if np.any(np.diff(probabilities) <= 0) or probabilities[0] < 0 or probabilities[-1] > 1:
+    if not np.all(np.diff(probabilities) > 0) or probabilities[0] < 0 or probabilities[-1] > 1:
         raise ValueError("expected probabilities that rise, between 0 and 1")
 
 

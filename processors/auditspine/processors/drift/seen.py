@@ -1,6 +1,7 @@
 """What is known of one model at one deployment beside its monitors' arrays. Pure."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,7 +14,10 @@ _HOUR_MS = 3_600_000
 _UNKNOWN_TRAFFIC = 100_000  # rows a week, until some were seen
 _REPEAT_MS = 30 * 60_000  # a monitor that goes on signals as often, or when it grew by half
 _GROWN = 1.5
+_REMEMBERED_MS = 24 * _HOUR_MS
 _MOST_FEATURES = 512
+_MOST_CONFIGURATIONS = 16  # of a deployment, in one report
+_USUAL_FROM = 6  # reports of an hour of day before it is known what is usual in it
 
 
 @dataclass(slots=True)
@@ -27,13 +31,12 @@ class Seen:
         first_at: From when its traffic is counted, milliseconds.
         rows: Predictions since.
         last_position: Position of the last one.
-        bucket: Number of the report that it belongs to.
+        reported: When its last report began, milliseconds.
         profile_event_id: The ``run.completed`` whose profile is used; empty for none.
         warming: What came of features that no profile knows, until there is enough of it.
         signalled: When each monitor last signalled, its effect then and the rank of its tier.
         report: What was seen since the last report.
-        usual: Predictions in a report, on average; negative until it is known.
-        reports: How many there were.
+        usual: Predictions in a report on average, and how many reports there were, by hour of day.
     """
 
     tenant: str
@@ -42,13 +45,12 @@ class Seen:
     first_at: int
     rows: int = 0
     last_position: int = -1
-    bucket: int = -1
+    reported: int = -1
     profile_event_id: str = ""
     warming: dict[str, list[float | str | None]] = field(default_factory=dict)
     signalled: dict[str, tuple[int, float, int]] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
-    usual: float = -1.0
-    reports: int = 0
+    usual: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, event: SealedEvent) -> "Seen":
@@ -101,38 +103,68 @@ class Seen:
         self.signalled[monitor] = at, effect, rank
         return True
 
+    def is_due(self, at: int, every_ms: int) -> bool:
+        """Tell whether a prediction begins a report; a clock that was far ahead begins anew."""
+        return not self.reported <= at < self.reported + every_ms and (
+            at >= self.reported or at < self.reported - every_ms
+        )
+
     def note(self, events: list[SealedEvent], names: set[str]) -> None:
         """Note predictions for the next report."""
         report = self.report
         if not report:
-            report |= {
-                "first": events[0].position,
-                "at": events[0].appended_at,
-                "count": 0,
-                "names": [],
-                "rank": 0,
-            }
-        report["count"] += len(events)
+            report |= {"first": events[0].position, "at": events[0].appended_at}
+            report |= {"names": [], "rank": 0, "by": {}}
         known = set(report["names"])
         report["names"] = sorted(known | set(sorted(names)[:_MOST_FEATURES]))[:_MOST_FEATURES]
         levels = {each.envelope["classification"]["sensitivity"] for each in events}
         report["rank"] = max(report["rank"], *(SENSITIVITIES.index(level) for level in levels))
+        counts = Counter(bytes(each.body["deployment"]["digest"]) for each in events)
+        for digest, count in counts.items():
+            self._count(events, digest, count)
         self.rows += len(events)
         self.last_position = events[-1].position
         self.deployment = reference(events[-1].body["deployment"])
+
+    def _count(self, events: list[SealedEvent], digest: bytes, count: int) -> None:
+        """Count the predictions of one configuration of the deployment."""
+        by = self.report["by"]
+        own = by.get(digest.hex())
+        if own is None:
+            if len(by) >= _MOST_CONFIGURATIONS:
+                return
+            first = next(e for e in events if bytes(e.body["deployment"]["digest"]) == digest)
+            own = by[digest.hex()] = {"ref": reference(first.body["deployment"]), "count": 0}
+        own["count"] += count
 
     @property
     def sensitivity(self) -> str:
         """The highest sensitivity since the last report."""
         return SENSITIVITIES[self.report["rank"]]
 
-    def is_burst(self, factor: float, at_least: int = 100) -> bool:
-        """Tell whether the report that ends now has far more predictions than usual; learn."""
-        count = self.report["count"]
-        burst = self.reports > 12 and count >= at_least and count > factor * self.usual
-        self.usual = count if self.usual < 0 else self.usual + (count - self.usual) / 24
-        self.reports += 1
-        return burst
+    def is_burst(self, at: int, factor: float, at_least: int = 100) -> tuple[bool, float]:
+        """Tell whether the report that ends now has far more predictions than usual; learn.
+
+        Args:
+            at: When it ends, milliseconds: what is usual is of that hour of day.
+            factor: How many times as many.
+            at_least: Fewer are no burst.
+
+        Returns:
+            Whether it has, and how many are usual.
+        """
+        count = sum(each["count"] for each in self.report["by"].values())
+        hour = str(at // _HOUR_MS % 24)
+        usual, reports = self.usual.get(hour, (float(count), 0))
+        burst = reports >= _USUAL_FROM and count >= at_least and count > factor * usual
+        learned = usual + (count - usual) / min(reports + 1, 24)
+        self.usual[hour] = learned, reports + 1
+        return burst, usual
+
+    def prune(self, at: int) -> None:
+        """Forget what was signalled long ago."""
+        kept = {k: v for k, v in self.signalled.items() if abs(at - v[0]) < _REMEMBERED_MS}
+        self.signalled = kept
 
 
 def reference(artifact: Mapping[str, Any]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from auditspine.processors.drift.seen import Seen, artifact
 from auditspine.processors.drift.watch import Alarm
+from auditspine.processors.projection.fit import as_name, as_sentence, as_token
 from auditspine.processors.projection.port import SealedEvent
 
 
@@ -110,25 +111,30 @@ def of_rule(
 
 
 def served(
-    seen: Seen, cause: SealedEvent, unknown: list[str], drifting: tuple[list[str], list[str]]
+    seen: Seen,
+    cause: SealedEvent,
+    own: Mapping[str, Any],
+    unknown: list[str],
+    drifting: tuple[list[str], list[str]],
 ) -> dict[str, Any]:
     """Give the body of ``serving.observed`` for what was seen since the last report.
 
     Args:
         seen: What was seen.
         cause: The last prediction of the report.
+        own: The configuration of the deployment that it is of, and how often it answered.
         unknown: Features that the training profile does not know.
         drifting: From :meth:`~auditspine.processors.drift.watch.Watch.drifting`.
     """
     report = seen.report
     return {
-        "deployment": artifact(seen.deployment),
-        "model": artifact(seen.model),
-        "predictions": report["count"],
+        "deployment": _fit(artifact(own["ref"])),
+        "model": _fit(artifact(seen.model)),
+        "predictions": own["count"],
         "started_at": moment(report["at"]),
         "ended_at": moment(max(cause.appended_at, report["at"])),
-        "features": tuple(report["names"]),
-        "unknown_features": tuple(unknown),
+        "features": tuple(map(as_name, report["names"])),
+        "unknown_features": tuple(map(as_name, unknown)),
         "drifting_features": tuple(drifting[0]),
         "drifting_kinds": tuple(drifting[1]),
         "sensitivity": seen.sensitivity,
@@ -146,13 +152,25 @@ def _signal(
     where: Where, family: Family, cause: SealedEvent, own: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
-        "deployment": where.deployment,
-        "model": where.model,
+        "deployment": _fit(where.deployment),
+        "model": _fit(where.model),
         "ended_at": moment(cause.appended_at),
         "monitors": family.monitors,
         "profile_event_id": where.profile_event_id or None,
         "policy": family.policy,
         **own,
+        "monitor": as_name(own["monitor"]),
+        "detail": as_sentence(own["detail"]),
+    }
+
+
+def _fit(artifact: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an artifact as the contract takes it, whatever an event calls it."""
+    return {
+        "kind": as_token(artifact["kind"]),
+        "name": as_name(artifact["name"]),
+        "version": as_name(artifact["version"]),
+        "digest": artifact["digest"],
     }
 
 
