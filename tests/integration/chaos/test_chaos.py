@@ -8,7 +8,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.chaos.rounds import choose, run
 
-SEEDS = (370, 322, 18, 15, 153, 29, 6, 7, 23)  # 322 soon after 370: docs/adr/0007-eager-rebalance.md
+SEEDS = (370, 322, 18, 15, 153, 29, 6, 7, 23)
+"""322 soon after 370: docs/adr/0007-eager-rebalance.md."""
 
 
 def test_the_seeds_kill_every_kind_of_part() -> None:
