@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
-from auditspine.ledger.serving import ServingRecord
+from auditspine.ledger.errors import FormatError
+from auditspine.ledger.serving import ServingRecord, encode_value
 from auditspine.sinks.errors import BadDataError, BrokerError
 from auditspine.sinks.serving_topic import Followed, ServingTopic
 
@@ -45,6 +46,9 @@ class ServingStates:
     Before, so that a stop reaches services while ClickHouse is away. Both are repeated after a
     failure, and repeats are harmless. A rebuild through it fills a lost topic again.
 
+    A state that no record can hold is logged and left out: it would come again after each restart,
+    and no state of any tenant would reach a service any more.
+
     Args:
         inner: Takes every row.
         topic: The serving topic.
@@ -63,7 +67,7 @@ class ServingStates:
             rows: The rows; times are integer milliseconds since 1970.
 
         Raises:
-            BadDataError: A row of ``serving_states`` is not what it must be.
+            BadDataError: ``serving_states`` lacks a column.
             BrokerError: The broker did not take them all.
             StoppedError: The topic was closed meanwhile.
             Exception: As the inner store's.
@@ -172,11 +176,12 @@ def _records(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[S
     if missing:
         raise BadDataError(f"{TABLE}: expected a column {missing[0]}, got none")
     places = {name: columns.index(name) for name in _COLUMNS}
-    return [_record({name: row[at] for name, at in places.items()}) for row in rows]
+    records = (_record({name: row[at] for name, at in places.items()}) for row in rows)
+    return [record for record in records if _is_fit(record)]
 
 
 def _record(row: Mapping[str, Any]) -> ServingRecord:
-    """Give a row's record; what does not fit is refused where it is encoded."""
+    """Give a row's record, whether or not it can be written."""
     return ServingRecord(
         tenant=row["tenant"],
         deployment=row["deployment"],
@@ -189,3 +194,13 @@ def _record(row: Mapping[str, Any]) -> ServingRecord:
         since=row["since"],
         position=row["version"],
     )
+
+
+def _is_fit(record: ServingRecord) -> bool:
+    """Tell whether a record can be written; else log which it is and which field is wrong."""
+    try:
+        encode_value(record)
+    except FormatError as exc:
+        _log.error("state left out", table=TABLE, position=record.position, reason=str(exc))
+        return False
+    return True

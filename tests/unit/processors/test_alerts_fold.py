@@ -1,7 +1,7 @@
 """The fold of alerts: the same however the log is cut, and whatever the clock does."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +18,7 @@ from tests.unit.processors.alert_events import (
     signal,
 )
 
+from auditspine.ledger.serving import ServingRecord, encode_value
 from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.causes import as_event_ids
 from auditspine.processors.alerts.clock import Clock
@@ -265,6 +266,91 @@ def test_whatever_a_signal_says_what_follows_is_fit_for_the_contract() -> None:
     ]
     log.signal(deployment=odd, started_at=2**62, evidence={"origin": "o", "first": 9, "last": 1})
     assert log.alerts()[-1]["since"] == micros(0)
+
+
+odd_texts = st.one_of(
+    st.sampled_from(["", "\x00", "\ud800", "risk-eu", "a" * 257, "\U0001f600" * 300]),
+    st.text(st.characters(exclude_categories=()), max_size=20),
+)
+
+
+class Odd:
+    """Bodies with odd texts; refs are few, so that events are about the same artifacts."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._data = data
+        self._refs = {kind: self._ref(kind) for kind in ("deployment", "model")}
+
+    def text(self) -> str:
+        return self._data.draw(odd_texts)
+
+    def _ref(self, kind: str) -> dict[str, object]:
+        odd = {"kind": self.text(), "name": self.text(), "version": self.text()}
+        return {**ref(kind, "risk-eu"), **odd}
+
+    def body(self, made: dict[str, object]) -> dict[str, object]:
+        return {**made, **self._refs}
+
+    def envelope(self) -> dict[str, str]:
+        return {"who": self.text(), "domain": self.text()}
+
+
+def taken_by_a_store(value: object) -> bool:
+    if isinstance(value, list):
+        return all(map(taken_by_a_store, value))
+    return not isinstance(value, str) or bool(value.encode("utf-8")) or value == ""
+
+
+@given(st.data())
+@PURE
+def test_whatever_texts_events_hold_rows_events_and_serving_records_are_fit(data) -> None:
+    log, odd = Log(), Odd(data)
+    model, deployment = (odd.body({})[name] for name in ("model", "deployment"))
+    log.take(
+        "deployment.changed",
+        odd.body({**deployed("3"), "environment": odd.text()}),
+        **odd.envelope(),
+    )
+    log.minute = 1
+    texts = {name: odd.text() for name in ("feature", "monitor", "detail")}
+    kind = data.draw(st.one_of(odd_texts, st.sampled_from(["location", "rule", "score"])))
+    evidence = {"origin": odd.text(), "first": 0, "last": 5}
+    moved = {**texts, "kind": kind, "effect_size": 3.0, "evidence": evidence}
+    log.take("drift.signalled", odd.body({**signal("", 5, 1), **moved}), **odd.envelope())
+    served = {"drifting_features": [odd.text()], "drifting_kinds": [odd.text()]}
+    log.take("serving.observed", odd.body(observed("3", 9, 1, evidence=evidence, **served)))
+    decision = {"subject": {**ref("model", "other"), "name": odd.text()}, "decision": "approved"}
+    log.take("approval.decided", {**decision, "role": odd.text(), "expires_at": None})
+    for alert_id in [row["alert_id"] for row in log.alerts()] + [odd.text()]:
+        said = {"alert_id": alert_id, "comment": odd.text(), "reason": odd.text()}
+        log.take("alert.acknowledged", said, **odd.envelope())
+        log.take("alert.escalated", {**said, "to_tier": "stop_the_line"}, **odd.envelope())
+        silence = {"silence_id": odd.text(), "deployment": odd.text(), "starts_at": 0}
+        log.take("alert.silenced", {**said, **silence, "alert_id": None, "ends_at": 2**63 - 1})
+        ended = {"investigation_id": odd.text(), "disposition": "x", "resume": True}
+        log.take("investigation.dispositioned", {**said, **ended, "rationale": odd.text()})
+    log.take("artifact.retired", {"artifact": model, "reason": odd.text()})
+    log.take("artifact.retired", {"artifact": deployment, "reason": odd.text()})
+    log.beat(1000)
+    assert log.rows[SERVING_STATES]
+    for rows in log.rows.values():
+        assert all(taken_by_a_store(value) for row in rows.values() for value in row.values())
+    for row in log.rows[SERVING_STATES].values():
+        names = {field.name: row.get(field.name) for field in fields(ServingRecord)}
+        encode_value(ServingRecord(**{**names, "position": row["version"]}))
+    for each in log.derived:
+        published(each)
+
+
+def test_a_name_that_is_not_fit_is_one_deployment_in_all_events() -> None:
+    log = Log()
+    odd = {**ref("deployment", ""), "name": ""}
+    log.deploy(deployment=odd)
+    log.minute = 1
+    assert log.observe(deployment=odd) == []
+    assert log.beat(60) == []
+    log.signal(deployment=odd, effect_size=3.0)
+    assert log.serving() == {"- 3": ("fallback", True, False)}
 
 
 def test_ids_that_the_contract_does_not_take_are_left_out() -> None:

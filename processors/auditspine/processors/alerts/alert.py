@@ -8,8 +8,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from auditspine.processors.alerts.causes import SEVERAL, Ref, Seen, as_name
+from auditspine.processors.alerts.causes import SEVERAL, Ref, Seen
 from auditspine.processors.drift.policy import Tier
+from auditspine.processors.projection.fit import as_name, as_sentence
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MOST_FEATURES = 200  # of one alert that are named: an event holds 512 KiB
@@ -159,13 +160,11 @@ class Alert:
         """Give it, as one of several features, with a title that names some of them."""
         named = ", ".join(self.features[:_NAMED])
         more = len(self.features) - _NAMED
-        return replace(
-            self,
-            title=(
-                f"{len(self.features)} features of {self.model.name} {self.model.version} at "
-                f"{self.deployment.name} moved: {named}{f' and {more} more' if more > 0 else ''}"
-            ),
+        title = (
+            f"{len(self.features)} features of {self.model.name} {self.model.version} at "
+            f"{self.deployment.name} moved: {named}{f' and {more} more' if more > 0 else ''}"
         )
+        return replace(self, title=as_sentence(title))
 
     def of_tier(self, tier: Tier, seen: Seen) -> "Alert":
         """Give it with the tier that a signal gives it: who took it on must do so anew."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
+from auditspine.processors.projection.fit import as_name, as_sentence, as_token
 from auditspine.processors.projection.port import SealedEvent
 
 SEVERAL = "several"
@@ -21,18 +22,14 @@ SILENCE = "silence"
 """The cause of an alert that nothing serves any more."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_MAX_NAME = 256
-_MAX_TEXT = 1000
 _MAX_POSITION = 2**63 - 1
 _EARLIEST = 31_536_000_000_000  # the year 1971, where times of the contract begin, microseconds
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_INVISIBLE = re.compile(r"[^\x21-\x7e]")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """An exact artifact, as a state keeps it.
+    """An exact artifact, as a state keeps it: its words are such as the contract takes.
 
     Attributes:
         kind: What it is.
@@ -48,17 +45,17 @@ class Ref:
 
     @classmethod
     def of(cls, ref: Mapping[str, Any]) -> "Ref":
-        """Read it from an event's body."""
-        return cls(ref["kind"], ref["name"], ref["version"], ref["digest"].hex())
+        """Read it from an event's body; what the contract does not take is made fit here.
+
+        So states, rows, derived events and serving records name it alike. No contract is held
+        where an event is sealed: it may name anything.
+        """
+        kind, name, version = as_token(ref["kind"]), as_name(ref["name"]), as_name(ref["version"])
+        return cls(kind, name, version, ref["digest"].hex())
 
     def body(self) -> dict[str, Any]:
-        """Give it as a derived event's body has it: as the contract takes it."""
-        return {
-            "kind": as_token(self.kind),
-            "name": as_name(self.name),
-            "version": as_name(self.version),
-            "digest": bytes.fromhex(self.digest),
-        }
+        """Give it as a derived event's body has it."""
+        return {**asdict(self), "digest": bytes.fromhex(self.digest)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +117,14 @@ def signal(event: SealedEvent) -> Seen:
         deployment,
         model,
         event.envelope["domain"],
-        body["kind"],
+        as_token(body["kind"]),
         "signal",
         body["feature"],
         effect if math.isfinite(effect) else 0.0,
         event.envelope["event_id"],
         *evidence_of(body),
         began(event),
-        f"{body['detail']} ({model.name} {model.version} at {deployment.name})",
+        as_sentence(f"{body['detail']} ({model.name} {model.version} at {deployment.name})"),
     )
 
 
@@ -135,7 +132,7 @@ def evidence_of(body: Mapping[str, Any]) -> tuple[str, int, int]:
     """Read the log, first and last position that an event rests on, made fit for the contract."""
     evidence = body["evidence"]
     last = min(max(0, evidence["last"]), _MAX_POSITION)
-    return evidence["origin"], min(max(0, evidence["first"]), last), last
+    return as_name(evidence["origin"]), min(max(0, evidence["first"]), last), last
 
 
 def began(event: SealedEvent) -> int:
@@ -161,24 +158,9 @@ def alert_id(mark: str, event_id: str) -> str:
     return f"alert-{_hash('alert', mark, event_id)[:16]}"
 
 
-def as_name(text: str) -> str:
-    """Give a text as a name of the contract: no control characters, 1 to 256 characters."""
-    return _UNPRINTABLE.sub("?", text)[:_MAX_NAME] or "-"
-
-
-def as_token(text: str) -> str:
-    """Give a text as a token of the contract: visible ASCII, 1 to 128 characters."""
-    return _INVISIBLE.sub("-", text)[:128] or "-"
-
-
 def as_event_ids(ids: Iterable[str]) -> tuple[str, ...]:
     """Give those of some identifiers of events that the contract takes."""
     return tuple(each for each in map(str.lower, ids) if _UUID7.fullmatch(each))
-
-
-def as_sentence(text: str) -> str:
-    """Give a text as a short statement of the contract."""
-    return _UNPRINTABLE.sub(" ", text)[:_MAX_TEXT] or "-"
 
 
 def _hash(*parts: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from auditspine.processors.alerts.causes import Seen, fingerprint
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.taking import taken
+from auditspine.processors.projection.fit import as_sentence
 from auditspine.processors.projection.port import SealedEvent
 from auditspine.schemas.relations import SENSITIVITIES
 
@@ -32,7 +33,8 @@ def held_to(step: Step, seen: Seen, body: Mapping[str, Any]) -> None:
         place = replace(place, reports=place.reports + 1)
         step.book.put_place(step.tenant, seen.place, place)
     for cause, title in _breaches(step, seen, body, reports=place.reports):
-        taken(step, fingerprint(step.tenant, seen.place, cause), replace(seen, title=title))
+        mark = fingerprint(step.tenant, seen.place, cause)
+        taken(step, mark, replace(seen, title=as_sentence(title)))
 
 
 def _breaches(

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from auditspine.processors.alerts.causes import Ref, Seen
+from auditspine.processors.projection.fit import as_token
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MOST_FORMER = 16
@@ -84,7 +85,7 @@ class Deployment:
         with a part of it stands beside them.
         """
         model, pair = Ref.of(body["model"]), Ref.of(body["deployment"])
-        environment, share = body["environment"], float(body["traffic_share"])
+        environment, share = as_token(body["environment"]), float(body["traffic_share"])
         if body["action"] not in _STARTS:
             return self.without(at, model=model.digest, environment=environment)
         kept = [

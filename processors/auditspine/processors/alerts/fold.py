@@ -8,6 +8,7 @@ folded for itself; a tenant's events are in one. Time is the broker's, in the lo
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.alerts.conduct import decided
 from auditspine.processors.alerts.people import acknowledged, dispositioned, escalated, silenced
 from auditspine.processors.alerts.serving import changed, observed, retired
@@ -65,7 +66,7 @@ class AlertsProjection:
         for event in events:
             step.begin(event)
             serves = event.event_type == "serving.observed"
-            look(step, event.body["deployment"]["name"] if serves else "")
+            look(step, Ref.of(event.body["deployment"]).name if serves else "")
             taker = _TAKERS.get(event.event_type)
             if taker is not None:
                 taker(step, event)

@@ -13,6 +13,7 @@ from auditspine.processors.alerts.silences import Silence, kept
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.drift.policy import Tier
 from auditspine.processors.projection.findings import Artifact
+from auditspine.processors.projection.fit import as_name
 from auditspine.processors.projection.port import SealedEvent
 
 
@@ -53,7 +54,7 @@ def silenced(step: Step, event: SealedEvent) -> None:
     silence = Silence(
         body["silence_id"],
         alert.fingerprint if alert is not None else "",
-        "" if alert is not None else deployment,
+        "" if alert is not None else as_name(deployment),
         body["starts_at"],
         body["ends_at"],
     )
@@ -145,5 +146,4 @@ def _artifact(name: str) -> Artifact:
 
 
 def _who(event: SealedEvent) -> str:
-    principal: str = event.envelope["actor"]["principal"]
-    return principal
+    return as_name(event.envelope["actor"]["principal"])

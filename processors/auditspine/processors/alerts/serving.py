@@ -6,15 +6,7 @@ A tenant that never said what it deploys is not held to it: that is a finding, n
 from dataclasses import replace
 
 from auditspine.processors.alerts.alert import Alert
-from auditspine.processors.alerts.causes import (
-    SILENCE,
-    Ref,
-    Seen,
-    as_name,
-    began,
-    evidence_of,
-    fingerprint,
-)
+from auditspine.processors.alerts.causes import SILENCE, Ref, Seen, began, evidence_of, fingerprint
 from auditspine.processors.alerts.clock import MINUTE_MS, NEVER
 from auditspine.processors.alerts.conduct import held_to
 from auditspine.processors.alerts.deployments import Deployment, Odd
@@ -22,6 +14,7 @@ from auditspine.processors.alerts.raising import resolved
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.taking import going_on, taken
 from auditspine.processors.projection.findings import Artifact
+from auditspine.processors.projection.fit import as_name, as_sentence
 from auditspine.processors.projection.port import SealedEvent
 
 _MOST_ODD = 16  # that wait; more are not given time
@@ -60,7 +53,7 @@ def _goes_on(alert: Alert, features: set[str], kinds: set[str]) -> bool:
 def changed(step: Step, event: SealedEvent) -> None:
     """Take ``deployment.changed``."""
     step.book.govern(step.tenant)
-    name = event.body["deployment"]["name"]
+    name = Ref.of(event.body["deployment"]).name
     known = step.book.deployment(step.tenant, name)
     known = known.changed(event.body, step.at)
     _keep(step, name, _watched_anew(step, known))
@@ -148,8 +141,10 @@ def _seen(event: SealedEvent) -> Seen:
         event.envelope["event_id"],
         *evidence_of(body),
         began(event),
-        f"{deployment.name} {deployment.version} serves model {model.name} {model.version}, "
-        "which is not said to be deployed there",
+        as_sentence(
+            f"{deployment.name} {deployment.version} serves model {model.name} {model.version}, "
+            "which is not said to be deployed there"
+        ),
     )
 
 

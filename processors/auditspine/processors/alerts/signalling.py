@@ -11,19 +11,13 @@ was noticed first, its own alert ends in theirs.
 from dataclasses import replace
 
 from auditspine.processors.alerts.alert import Alert
-from auditspine.processors.alerts.causes import (
-    SEVERAL,
-    Seen,
-    as_name,
-    cause_of,
-    fingerprint,
-    signal,
-)
+from auditspine.processors.alerts.causes import SEVERAL, Seen, cause_of, fingerprint, signal
 from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.alerts.places import Hold
 from auditspine.processors.alerts.raising import raised, resolved
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.taking import opened, taken
+from auditspine.processors.projection.fit import as_name
 from auditspine.processors.projection.port import SealedEvent
 
 _SYMPTOMS = frozenset({"score", "decision"})

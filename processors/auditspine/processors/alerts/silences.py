@@ -1,12 +1,14 @@
 """Times in which nobody is told: those that people ask for, and the policy's windows. Pure."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.drift.policy import DriftPolicy
 
 _MOST = 256
+_LATEST = int(datetime(2299, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000  # what a row takes
 
 
 class Silence(NamedTuple):
@@ -63,4 +65,4 @@ def silenced_until(
         for window in policy.maintenance
         if window.covers(alert.deployment.name, at)
     ]
-    return max(ends, default=None)
+    return min(max(ends), _LATEST) if ends else None

@@ -1,11 +1,11 @@
 """One fold over the lifecycle log: what its parts share, and what they lead to. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.book import Book
-from auditspine.processors.alerts.causes import as_name, as_sentence
 from auditspine.processors.alerts.clock import MINUTE_MS, NEVER, Clock
 from auditspine.processors.alerts.silences import silenced_until
 from auditspine.processors.alerts.tables import (
@@ -24,6 +24,7 @@ from auditspine.processors.projection.findings import (
     Source,
     finding_row,
 )
+from auditspine.processors.projection.fit import as_name, as_sentence
 from auditspine.processors.projection.port import (
     DERIVED,
     Changes,
@@ -100,10 +101,11 @@ class Step:
         self._ordinal += 1
 
     def find(self, kind: str, severity: str, artifact: Artifact, detail: str) -> None:
-        """Note a finding about whoever caused the event."""
+        """Note a finding about whoever caused the event; its words are made fit for a row."""
         if self._found < MOST_FINDINGS:
-            who: str = self.event.envelope["actor"]["principal"]
-            finding = Finding(kind, severity, who, artifact, detail)
+            who = as_name(self.event.envelope["actor"]["principal"])
+            artifact = replace(artifact, name=as_name(artifact.name))
+            finding = Finding(kind, severity, who, artifact, as_sentence(detail))
             self._findings.append(finding_row(self._source, self.event, self._found, finding))
         self._found += 1
 

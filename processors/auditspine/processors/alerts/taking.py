@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from auditspine.processors.alerts.alert import OPEN, Alert
-from auditspine.processors.alerts.causes import Seen, alert_id, as_name, as_token
+from auditspine.processors.alerts.causes import Seen, alert_id
 from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.alerts.raising import EVERYTHING, NOBODY, raised
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.drift.policy import Tier
+from auditspine.processors.projection.fit import as_name, as_token
 
 
 def taken(step: Step, mark: str, seen: Seen) -> Alert:
