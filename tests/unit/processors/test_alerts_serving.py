@@ -1,5 +1,7 @@
 """What serves is held against what is said to be deployed; silence is noticed."""
 
+import json
+
 import pytest
 from tests.unit.processors.alert_events import EVIDENCE, Log, micros, policy_with, ref
 
@@ -242,10 +244,19 @@ def test_what_is_not_deployed_any_more_ends_without_predictions(log) -> None:
     assert [alert["state"] for alert in log.alerts()] == ["resolved"]
 
 
-def approve(log: Log, version: str, decision: str = "approved", expires: float | None = None):
+def approve(
+    log: Log,
+    version: str,
+    decision: str = "approved",
+    expires: float | None = None,
+    *,
+    kind: str = "model",
+    role: str = "head of model risk",
+):
     body = {
-        "subject": ref("model", "risk", version),
+        "subject": {**ref("model", "risk", version), "kind": kind},
         "decision": decision,
+        "role": role,
         "expires_at": None if expires is None else micros(expires),
     }
     return log.take("approval.decided", body)
@@ -274,6 +285,53 @@ def test_an_approval_that_ends_is_an_alert(log, decision, expires) -> None:
     approve(log, "3", decision, expires)
     log.minute = 11
     assert types(log.observe("3"))[0] == "alert.raised"
+
+
+def served_at(log: Log, *minutes: float) -> list[str]:
+    """Give what is derived from reports at some minutes."""
+    said = []
+    for minute in minutes:
+        log.minute = minute
+        said += types(log.observe("3"))
+    return said
+
+
+@pytest.mark.parametrize("decision", ["rejected", "withdrawn"])
+def test_what_one_role_refuses_no_other_role_allows(log, decision) -> None:
+    approve(log, "3", decision, role="validation")
+    approve(log, "3", role="business")
+    assert served_at(log, 6)[0] == "alert.raised"
+
+
+def test_what_a_role_refused_the_same_role_allows_later(log) -> None:
+    approve(log, "3", "rejected", role="validation")
+    approve(log, "3", role="business")
+    approve(log, "3", "approved_with_conditions", role="validation")
+    assert served_at(log, 6, 11) == []
+
+
+def test_an_approval_of_one_role_that_is_over_is_not_replaced_by_another_role(log) -> None:
+    approve(log, "3", expires=10.0, role="validation")
+    approve(log, "3", role="business")
+    assert served_at(log, 6) == []
+    assert served_at(log, 11)[0] == "alert.raised"
+
+
+def test_a_decision_on_something_else_is_none_on_a_model(log) -> None:
+    approve(log, "3", "rejected", kind="dataset")
+    assert served_at(log, 6, 11) == []  # so the tenant does not decide on models either
+    approve(log, "2")
+    approve(log, "3", kind="release")
+    assert served_at(log, 16)[0] == "alert.raised"
+
+
+def test_however_many_roles_decide_a_refusal_stands_and_the_state_is_bounded(log) -> None:
+    approve(log, "3", "rejected", role="validation")
+    for number in range(200):
+        approve(log, "3", role=f"role {number}")
+    (stored,) = (value for key, value in log.state.values.items() if key[:1] == b"r")
+    assert len(json.loads(stored)) == 64
+    assert served_at(log, 6)[0] == "alert.raised"
 
 
 def test_a_tenant_that_never_decides_on_models_is_not_held_to_it(log) -> None:

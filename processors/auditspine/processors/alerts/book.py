@@ -10,8 +10,8 @@ Keys are a letter and the JSON of what follows::
     w  tenant                                  names of its deployments
     g  tenant                                  whether any deployment was ever told
     q  tenant                                  silences
-    v  tenant, model digest                    whether the model is approved
-    h  tenant                                  whether any model was ever decided on
+    r  tenant, model digest                    each role's latest decision on the model
+    e  tenant                                  whether any model was ever decided on
     s  tenant, origin, …, monitor              last evidence of a monitor, and events there
 """
 
@@ -30,10 +30,10 @@ _MOST_IDS = 255  # events of one monitor whose evidence ends at the same entry
 
 
 class Approval(NamedTuple):
-    """How a model stands.
+    """What one role last decided on a model.
 
     Attributes:
-        stands: Whether the last decision allows it.
+        stands: Whether it allows it.
         until: When that ends, the broker's milliseconds; None for never.
     """
 
@@ -131,16 +131,19 @@ class Book:
         """Note that the tenant says what it deploys."""
         self._state.put(_key("g", tenant), b"1")
 
-    def approval(self, tenant: str, model: str) -> Approval | None:
-        """Give how a model stands; None where the tenant never decides on models."""
-        if self._state.get(_key("h", tenant)) is None:
-            return None
-        return Approval(*(self._read(_key("v", tenant, model)) or (False, None)))
+    def decides(self, tenant: str) -> bool:
+        """Tell whether the tenant ever decided on a model."""
+        return self._state.get(_key("e", tenant)) is not None
 
-    def put_approval(self, tenant: str, model: str, *, stands: bool, until: int | None) -> None:
-        """Note a decision on a model; until when it stands, the broker's milliseconds."""
-        self._state.put(_key("h", tenant), b"1")
-        self._write(_key("v", tenant, model), [stands, until])
+    def approvals(self, tenant: str, model: str) -> dict[str, Approval]:
+        """Give what each role last decided on a model, the latest last."""
+        stored: dict[str, tuple[bool, int | None]] = self._read(_key("r", tenant, model)) or {}
+        return {role: Approval(*each) for role, each in stored.items()}
+
+    def put_approvals(self, tenant: str, model: str, approvals: dict[str, Approval]) -> None:
+        """Note what each role last decided on a model."""
+        self._state.put(_key("e", tenant), b"1")
+        self._write(_key("r", tenant, model), approvals)
 
     def silences(self, tenant: str) -> list[Silence]:
         """Give a tenant's silences."""
