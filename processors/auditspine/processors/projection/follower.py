@@ -32,6 +32,7 @@ from auditspine.schemas.codec import DecodedEvent, Decoder
 from auditspine.schemas.errors import UndecodableError
 
 _log = logging.getLogger(__name__)
+_SOURCE_END = b"\0source"  # where it is not the number of entries, as it is without gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Follower:
 
     Attributes:
         position: Position of the state.
+        source_end: Offset in the source topic after the last entry that is folded.
         entries: Entries folded by this object.
 
     Raises:
@@ -114,6 +116,11 @@ class Follower:
                 _log.warning("another worker advanced the state: %s", exc)
                 self._reload()
 
+    @property
+    def size(self) -> int:
+        """Entries of the log that are folded."""
+        return self.position.size
+
     def moved(self) -> dict[str, Moved]:
         """Give the tenants that came to this log with a history elsewhere."""
         return moved_tenants(self.state.items())
@@ -124,6 +131,7 @@ class Follower:
 
     def _reload(self) -> None:
         at = self.position = self.state.position()
+        self.source_end = int(self.state.get(_SOURCE_END) or at.size)
         self._reader = SegmentReader(self._parts.public_keys, at.size, at.chain, at.origin or None)
         if self._arrivals is not None:
             self._arrivals.reset()
@@ -149,9 +157,17 @@ class Follower:
             reader.chain,
             max(before.next_offset, messages[-1].offset + 1),
         )
+        source_end = max(
+            [
+                *(self.source_end, after.size),
+                *(each.segment.next_offset for _, each in accepted if each),
+            ]
+        )
+        if source_end not in (after.size, self.source_end):
+            overlay.put(_SOURCE_END, str(source_end).encode())
         if after != before:
             self.state.commit(before, after, overlay.changes)
-        self.position = after
+        self.position, self.source_end = after, source_end
         self.entries += after.size - before.size
 
     def _fold(self, events: Iterable[SealedEvent], overlay: Overlay) -> None:

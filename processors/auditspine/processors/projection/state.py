@@ -143,6 +143,12 @@ class StateFile:
             self._connection.executemany("INSERT INTO state VALUES (?, ?)", other.items())
             self._set(other.position())
 
+    def get(self, key: bytes) -> bytes | None:
+        """Give a key's stored value, or ``None``."""
+        found = self._connection.execute("SELECT value FROM state WHERE key = ?", (key,))
+        row: tuple[bytes] | None = found.fetchone()
+        return None if row is None else row[0]
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and values in key order."""
         yield from self._connection.execute("SELECT key, value FROM state ORDER BY key")
