@@ -4,10 +4,11 @@ What was said already is read from the control topic, so every step can be repea
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.cli.errors import CliError
@@ -87,35 +88,91 @@ class Said:
             self.logs.add(event.body.origin)
 
 
-def read_control(kafka: dict[str, str], topics: Topics) -> Said:
-    """Read the control topic to its end. Nothing is verified: only to know what to say still.
+class ControlTopic:
+    """The control topic, read on from where it was read to before. One thread at a time.
+
+    Nothing is verified: it is only to know what to say still, and of whom.
+
+    Args:
+        kafka: librdkafka properties with ``bootstrap.servers``.
+        topics: Topics of the deployment.
+    """
+
+    def __init__(self, kafka: Mapping[str, str], topics: Topics) -> None:
+        self._kafka = kafka
+        self._topic = topics.source("control")
+        self._decoder = Decoder(schema_texts())
+        self._said = Said()
+        self._consumer: Consumer | None = None
+        self._next = 0
+
+    def read(self) -> Said:
+        """Read to the end; give all that was said, the same object each time.
+
+        Raises:
+            CliError: It cannot be read to its end.
+        """
+        try:
+            consumer = self._open()
+            place = TopicPartition(self._topic, 0)
+            _, high = consumer.get_watermark_offsets(place, timeout=_READ_TIMEOUT_S)
+            while self._next < high:
+                self._take(consumer.poll(_READ_TIMEOUT_S), high)
+        except KafkaException as exc:
+            raise CliError(f"{self._topic} cannot be read: {exc.args[0]}") from exc
+        self._said.size = high
+        return self._said
+
+    def close(self) -> None:
+        """Give up the connection."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _open(self) -> Consumer:
+        if self._consumer is None:
+            consumer = Consumer(
+                {
+                    "log_level": "0",
+                    **self._kafka,
+                    "group.id": "auditspine-control",  # required, never joined
+                    "enable.auto.commit": False,
+                    "enable.partition.eof": True,
+                    "auto.offset.reset": "earliest",
+                }
+            )
+            consumer.assign([TopicPartition(self._topic, 0, self._next)])
+            self._consumer = consumer
+        return self._consumer
+
+    def _take(self, message: Message | None, high: int) -> None:
+        error = None if message is None else message.error()
+        if message is None or (error is not None and not _is_end(error)):
+            raise CliError(f"{self._topic}: expected to read to offset {high}, got to {self._next}")
+        at = message.offset() or 0
+        if error is not None:
+            self._next = max(self._next, at)  # the end of a transaction has an offset as well
+            return
+        self._next = at + 1
+        with suppress(UndecodableError):  # not ours: the ledger quarantines it
+            self._said.add(self._decoder.decode(message.value() or b"").to_model())
+
+
+def _is_end(error: KafkaError) -> bool:
+    return error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's name
+
+
+def read_control(kafka: Mapping[str, str], topics: Topics) -> Said:
+    """Read the control topic to its end, once; see :class:`ControlTopic`.
 
     Raises:
         CliError: It cannot be read to its end.
     """
-    consumer = Consumer(
-        {"group.id": "auditspine-control", "enable.auto.commit": False, "log_level": 0, **kafka}
-    )
-    place = TopicPartition(topics.source("control"), 0)
-    said, decoder = Said(), Decoder(schema_texts())
+    topic = ControlTopic(kafka, topics)
     try:
-        low, high = consumer.get_watermark_offsets(place, timeout=_READ_TIMEOUT_S)
-        said.size = high
-        place.offset = low
-        consumer.assign([place])
-        at = low
-        while at < high:
-            message = consumer.poll(_READ_TIMEOUT_S)
-            if message is None or message.error() is not None:
-                raise CliError(f"{place.topic}: expected to read to offset {high}, got to {at}")
-            at = (message.offset() or 0) + 1
-            try:
-                said.add(decoder.decode(message.value() or b"").to_model())
-            except UndecodableError:
-                continue  # not ours: the ledger quarantines it
+        return topic.read()
     finally:
-        consumer.close()
-    return said
+        topic.close()
 
 
 def speaker_name(processor: str) -> str:

@@ -177,6 +177,15 @@ class Settings(BaseSettings):
         return self.routing.topics(self.routing.of(tenant, domain), self.partitions)
 
     @property
+    def own_domain(self) -> str:
+        """A domain of which events belong in the space."""
+        return self.routing.domain_in(self.own_space)
+
+    def belongs_here(self, tenant: str) -> bool:
+        """Tell whether a tenant's events of :attr:`own_domain` belong in the space."""
+        return self.routing.of(tenant, self.own_domain) == self.own_space
+
+    @property
     def database(self) -> str:
         """The ClickHouse database of the space."""
         return self.own_space.database
@@ -185,6 +194,10 @@ class Settings(BaseSettings):
     def state_path(self) -> Path:
         """Where projections keep their state."""
         return self.state_dir or self.data_dir / "state"
+
+    def named_for_space(self, name: str) -> str:
+        """Give a name that no other space has, for what spaces must not share in a folder."""
+        return name if self.own_space.is_shared else f"{name}-{self.own_space.name}"
 
     @property
     def log_key_path(self) -> Path:

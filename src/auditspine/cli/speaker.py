@@ -10,18 +10,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
 
+from auditspine.cli.errors import CliError
 from auditspine.ledger.topics import Topics
 from auditspine.processors.projection.findings import Source, derived_event_id
 from auditspine.processors.projection.port import Derived
 from auditspine.producers.client import AuditClient
 from auditspine.producers.delivery import Delivery
-from auditspine.producers.errors import EventError
+from auditspine.producers.errors import EventError, ProducerError
 from auditspine.producers.prepare import MAX_AHEAD_S, encode_event, require_publishable
 from auditspine.producers.settings import ProducerSettings
 from auditspine.schemas.catalogue import event_types
@@ -49,6 +50,7 @@ class ProcessorSpeaker:
     Args:
         kafka: librdkafka properties with ``bootstrap.servers``.
         topics: Topics of the space.
+        domain: A domain of which events belong in the space: of what has no cause.
         source: The processor.
         key: Its key.
         states: Folder where it is remembered how far each tenant's client got.
@@ -62,6 +64,7 @@ class ProcessorSpeaker:
         self,
         kafka: Mapping[str, str],
         topics: Topics,
+        domain: str,
         source: Source,
         key: Ed25519PrivateKey,
         states: Path,
@@ -69,6 +72,7 @@ class ProcessorSpeaker:
     ) -> None:
         self._kafka = {"log_level": "0", **kafka}
         self._topics = topics
+        self._domain = domain
         self._source = source
         self._producer = f"auditspine-{source.processor}"
         self._key = key
@@ -177,7 +181,7 @@ class ProcessorSpeaker:
                     tenant=tenant,
                     producer=self._producer,
                     key=self._key,
-                    domain="governance",
+                    domain=self._domain,
                     environment="governance",
                     topics=self._topics,
                     settings=ProducerSettings(linger_ms=_LINGER_MS),
@@ -214,25 +218,54 @@ def _hashed(tenant: str) -> str:
     return sha256(tenant.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+class Ticking(Protocol):
+    """Port: lets a tenant's time pass."""
+
+    def tick(self, tenant: str) -> None:
+        """Let a tenant's log go on."""
+        ...
+
+
 class ClockLoop:
     """Ticks now and then for each tenant; a :class:`~auditspine.processors.hosting.BlockingLoop`.
 
     Args:
         speaker: Whose ticks they are.
         tenants: Gives the tenants, each time.
+        every_s: Seconds between two ticks.
     """
 
-    def __init__(self, speaker: ProcessorSpeaker, tenants: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self, speaker: Ticking, tenants: Callable[[], Iterable[str]], every_s: float = _TICK_S
+    ) -> None:
         self._speaker = speaker
         self._tenants = tenants
+        self._every_s = every_s
+        self._failing: set[str] = set()
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Tick until stopped."""
-        while not self._stopped.wait(_TICK_S):
-            for tenant in self._tenants():
-                self._speaker.tick(tenant)
+        """Tick until stopped; what cannot be said now is said at a later tick."""
+        while not self._stopped.wait(self._every_s):
+            try:
+                tenants = list(self._tenants())
+            except CliError as exc:
+                self._left_out("", exc)
+                continue
+            for tenant in tenants:
+                try:
+                    self._speaker.tick(tenant)
+                except ProducerError as exc:
+                    self._left_out(tenant, exc)
+                else:
+                    self._failing.discard(tenant)
+            self._failing.discard("")
 
     def stop(self) -> None:
         """Ask it to end."""
         self._stopped.set()
+
+    def _left_out(self, tenant: str, error: Exception) -> None:
+        if tenant not in self._failing:  # once, until it can be said again
+            _log.warning("ticks are left out", tenant=tenant, reason=str(error))
+        self._failing.add(tenant)

@@ -4,7 +4,6 @@ Beside its app each has what it needs from elsewhere: a speaker with its key, lo
 logs, the serving topic, the queue of notifications.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
@@ -12,15 +11,14 @@ from uuid import UUID
 from zlib import crc32
 
 import faust
-from confluent_kafka import Consumer, TopicPartition
-from faust.types import TP
 from mode import Service
 from mode.types.services import ServiceT
 
 from auditspine.cli.composing import make_app, make_parts
 from auditspine.cli.connections import clickhouse_store
-from auditspine.cli.control import read_control
+from auditspine.cli.control import ControlTopic
 from auditspine.cli.errors import CliError
+from auditspine.cli.following import Following
 from auditspine.cli.settings import Settings
 from auditspine.cli.speaker import ClockLoop, ProcessorSpeaker
 from auditspine.ledger.keyfile import read_key
@@ -34,14 +32,14 @@ from auditspine.processors.notify.fold import NotifyProjection
 from auditspine.processors.projection.app import ProjectionApp
 from auditspine.processors.projection.findings import Source
 from auditspine.processors.projection.port import Projection
+from auditspine.processors.projection.source_ends import SourceEnds
 from auditspine.sinks.notify.queue import NotificationQueue
 from auditspine.sinks.notify.sender import SenderLoop
 from auditspine.sinks.notify.settings import load_settings
 from auditspine.sinks.projections import ProjectionWriter
 from auditspine.sinks.serving import AliveLoop, ServingStates
-from auditspine.sinks.serving_topic import Followed, ServingTopic
+from auditspine.sinks.serving_topic import ServingTopic
 
-_TIMEOUT_S = 10.0
 _DELIVERY_S = 120.0
 Made = tuple[faust.App, list[ServiceT]]
 
@@ -84,10 +82,10 @@ def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> M
     profiles = SealedProfiles(
         make_parts(ProfileIndex(), settings, kafka), settings.topics, {"log_level": "0", **kafka}
     )
-    source = SourceEnds(kafka, settings.topics.source("inference"))
+    inference = _following(lambda: app, settings, kafka, "inference")
     predictions = PredictionFiles(
-        settings.state_path / f"drift-v{DriftProjection.logic_version}",
-        lambda partition: source.is_folded(app, partition),
+        settings.state_path / settings.named_for_space(f"drift-v{DriftProjection.logic_version}"),
+        inference.is_folded,
         policy.monitors.outcome_days,
     )
     projection = DriftProjection(profiles, predictions, policy)
@@ -98,7 +96,7 @@ def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> M
         speaker.close()
         profiles.close()
         predictions.close()
-        source.close()
+        inference.close()
 
     return app, [Closing(close)]
 
@@ -110,19 +108,20 @@ def _alerts(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
     topic = ServingTopic({"log_level": "0", **kafka}, settings.topics, key)
     store = ServingStates(ProjectionWriter(clickhouse_store(settings)), topic)
     app = make_app(projection, settings, kafka, instance, store=store, speaker=speaker)
-    source = SourceEnds(kafka, settings.topics.source("lifecycle"))
-    alive = AliveLoop(topic, lambda: source.followed(app))
+    lifecycle = _following(lambda: app, settings, kafka, "lifecycle")
+    alive = AliveLoop(topic, lifecycle.followed)
+    control = ControlTopic(kafka, settings.topics)
 
     def tenants() -> list[str]:
         own = {tp.partition for tp in list(app.followers)}
-        known = read_control(kafka, settings.topics).tenants
-        count = settings.partitions
-        return [each for each in known if crc32(each.encode()) % count in own]
+        known = filter(settings.belongs_here, control.read().tenants)
+        return [each for each in known if crc32(each.encode()) % settings.partitions in own]
 
     def close() -> None:
         speaker.close()
         topic.close()
-        source.close()
+        lifecycle.close()
+        control.close()
 
     return app, [
         _loop(lambda: alive, "alive"),
@@ -140,7 +139,9 @@ def _notify(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
             "(docs/alerts.md)"
         )
     told = load_settings(path)
-    queue = NotificationQueue(settings.state_path / "notify-queue.sqlite3", told)
+    queue = NotificationQueue(
+        settings.state_path / f"{settings.named_for_space('notify-queue')}.sqlite3", told
+    )
     speaker = _speaker(projection, settings, kafka, instance)
     app = make_app(projection, settings, kafka, instance, store=queue)
     sender = SenderLoop(queue, told, Recorder(speaker))
@@ -175,49 +176,6 @@ class Recorder:
         said.result(_DELIVERY_S)
 
 
-class SourceEnds:
-    """Tells how far projections are behind the source topic of their stream.
-
-    Args:
-        kafka: librdkafka properties.
-        topic: The source topic.
-    """
-
-    def __init__(self, kafka: Mapping[str, str], topic: str) -> None:
-        self._kafka = kafka
-        self._topic = topic
-        self._consumer: Consumer | None = None
-        self._current: dict[int, float] = {}
-
-    def is_folded(self, app: ProjectionApp, partition: int) -> bool:
-        """Tell whether all that a partition holds now is folded by an app."""
-        follower = app.followers.get(TP(f"{self._topic}.sealed", partition))
-        if follower is None:
-            return False
-        if self._consumer is None:
-            properties = {"log_level": "0", **self._kafka, "group.id": "auditspine-ends"}
-            self._consumer = Consumer(properties)
-        place = TopicPartition(self._topic, partition)
-        low, high = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-        return bool(follower.position.size >= high - low)
-
-    def followed(self, app: ProjectionApp) -> dict[int, Followed]:
-        """Give how far each assigned partition is followed, and for how long it has been behind."""
-        found, now = {}, time.monotonic()
-        for tp, follower in list(app.followers.items()):
-            if tp.topic == f"{self._topic}.sealed":
-                if self.is_folded(app, tp.partition):
-                    self._current[tp.partition] = now
-                since = self._current.setdefault(tp.partition, now)
-                found[tp.partition] = Followed(follower.position.size, int((now - since) * 1000))
-        return found
-
-    def close(self) -> None:
-        """Give up the connection."""
-        if self._consumer is not None:
-            self._consumer.close()
-
-
 class Closing(Service):
     """Gives up, at the worker's end, what was made beside an app.
 
@@ -240,11 +198,19 @@ def _speaker(
     return ProcessorSpeaker(
         kafka,
         settings.topics,
+        settings.own_domain,
         Source(projection.name, projection.logic_version),
         read_key(settings.processor_key_path(projection.name)),
         settings.state_path / "speakers",
         instance,
     )
+
+
+def _following(
+    app: Callable[[], ProjectionApp], settings: Settings, kafka: dict[str, str], stream: str
+) -> Following:
+    topic = settings.topics.source(stream)
+    return Following(lambda: dict(app().followers), SourceEnds(kafka, topic), topic)
 
 
 def _loop(make: Callable[[], BlockingLoop], name: str) -> LoopService:

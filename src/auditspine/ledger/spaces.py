@@ -18,6 +18,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -113,6 +114,17 @@ class Routing:
         if not own.is_shared:
             return own
         return next((space for space in self if domain in space.domains), self.shared)
+
+    def domain_in(self, space: Space) -> str:
+        """Give a domain of which events belong in a space: for what is of no domain by itself.
+
+        In a domain's space, its first; elsewhere ``governance``, or another that is nobody's.
+        """
+        if space.domains:
+            return space.domains[0]
+        taken = {domain for each in self for domain in each.domains}
+        names = (f"governance-{n}" if n else "governance" for n in count())
+        return next(name for name in names if name not in taken)
 
     def topics(self, space: Space, partitions: int = 4) -> Topics:
         """Give a space's topics.

@@ -50,3 +50,19 @@ def test_a_space_has_its_own_topics_and_database(monkeypatch, tmp_path) -> None:
     file.write_text("[spaces")
     with pytest.raises(FormatError, match=r"tenancy\.toml: not TOML"):
         load_settings()
+
+
+def test_only_tenants_whose_events_belong_in_a_space_are_spoken_for_there(tmp_path) -> None:
+    file = tmp_path / "tenancy.toml"
+    file.write_text(
+        '[spaces.grid]\nisolation = "domain"\ndomains = ["energy"]\n'
+        '[spaces.harbor]\nisolation = "dedicated"\ntenants = ["harbor"]\n'
+        '[spaces.old]\nisolation = "domain"\n'
+    )
+    here = {
+        space: [t for t in ("acme", "harbor") if settings.belongs_here(t)]
+        for space in ("shared", "grid", "harbor", "old")
+        for settings in [load_settings(tenancy=file, space=space)]
+    }
+    assert here == {"shared": ["acme"], "grid": ["acme"], "harbor": ["harbor"], "old": []}
+    assert load_settings(tenancy=file, space="grid").own_domain == "energy"

@@ -8,12 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
-from auditspine.cli.speaker import ProcessorSpeaker
+from auditspine.cli.errors import CliError
+from auditspine.cli.speaker import ClockLoop, ProcessorSpeaker
 from auditspine.ledger.topics import Topics
 from auditspine.processors.projection.findings import Source, derived_event_id
 from auditspine.processors.projection.port import Derived, SealedEvent
 from auditspine.producers.client import AuditClient
-from auditspine.producers.errors import DeliveryError
+from auditspine.producers.errors import DeliveryError, SetupError
 from auditspine.schemas.examples import example
 from auditspine.schemas.models import Event
 
@@ -48,7 +49,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
 @pytest.fixture
 def speaker(tmp_path: Path) -> ProcessorSpeaker:
     key, kafka = Ed25519PrivateKey.generate(), {"bootstrap.servers": "localhost:1"}
-    return ProcessorSpeaker(kafka, Topics(), SOURCE, key, tmp_path, None)
+    return ProcessorSpeaker(kafka, Topics(), "energy", SOURCE, key, tmp_path, None)
 
 
 def derived(ordinal: int = 0, body: dict[str, Any] | None = None, **envelope: str) -> Derived:
@@ -138,3 +139,38 @@ def test_what_may_not_have_been_published_stops_the_worker(
     broker.error = DeliveryError("t", 0, None, "away")
     with pytest.raises(DeliveryError):
         speaker.say([derived()])
+
+
+def test_what_has_no_cause_is_of_the_spaces_domain(
+    speaker: ProcessorSpeaker, broker: Broker
+) -> None:
+    speaker.tick("acme")
+    assert (broker.events[0].event_type, broker.events[0].envelope.domain) == (
+        "producer.heartbeat", "energy",
+    )  # fmt: skip
+
+
+def test_a_tick_that_cannot_be_said_is_left_out_and_told_once() -> None:
+    ticked: list[str] = []
+    answers = iter([CliError("away"), CliError("away"), ["bad", "acme"], ["bad", "acme"]])
+
+    class Ticking:
+        def tick(self, tenant: str) -> None:
+            if tenant == "bad":
+                raise SetupError("no token")
+            ticked.append(tenant)
+
+    def tenants() -> list[str]:
+        answer = next(answers, None)
+        if answer is None:
+            clock.stop()
+            return []
+        if isinstance(answer, CliError):
+            raise answer
+        return answer
+
+    clock = ClockLoop(Ticking(), tenants, every_s=0.0)
+    with capture_logs() as logs:
+        clock.run()
+    assert ticked == ["acme", "acme"]
+    assert [each["tenant"] for each in logs] == ["", "bad"]

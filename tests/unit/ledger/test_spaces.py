@@ -26,6 +26,16 @@ def test_a_tenants_own_space_goes_before_the_domains_and_that_before_the_shared_
     assert routing.of_tenant("acme") is routing.shared
 
 
+def test_each_space_has_a_domain_whose_events_belong_in_it() -> None:
+    routing = parse_routing(ROUTING)
+    domains = {space.name: routing.domain_in(space) for space in routing}
+    assert domains == {"shared": "governance", "grid": "energy", "harbor-bank": "governance"}
+    text = ROUTING.replace('"water"', '"governance"')
+    assert parse_routing(text).domain_in(parse_routing(text).shared) == "governance-1"
+    for tenant, space in (("acme", "shared"), ("acme", "grid"), ("harbor", "harbor-bank")):
+        assert routing.of(tenant, domains[space]).name == space
+
+
 def test_topics_and_databases_are_derived_unless_said() -> None:
     grid, harbor = list(parse_routing(ROUTING, "audit.", "trail"))[1:]
     assert (grid.topic_prefix, grid.database) == ("audit.grid.", "trail_grid")
