@@ -45,7 +45,7 @@ def event(
     who: str = "ana@acme.example",
 ) -> SealedEvent:
     envelope = {
-        "event_id": event_id(position),
+        "event_id": event_id(position, START + int(minute * MINUTE)),
         "tenant": tenant,
         "domain": domain,
         "environment": "production",
@@ -54,8 +54,9 @@ def event(
     return SealedEvent(LOG, position, START + int(minute * MINUTE), kind, envelope, body)
 
 
-def event_id(position: int) -> str:
-    return f"01900000-0000-7000-8000-{position:012x}"
+def event_id(position: int, at: int = START) -> str:
+    time = f"{at:012x}"
+    return f"{time[:8]}-{time[8:]}-7000-8000-{position:012x}"
 
 
 def micros(minute: float) -> int:

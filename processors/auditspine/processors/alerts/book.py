@@ -12,7 +12,7 @@ Keys are a letter and the JSON of what follows::
     q  tenant                                  silences
     r  tenant, model digest                    each role's latest decision on the model
     e  tenant                                  whether any model was ever decided on
-    s  tenant, origin, …, monitor              last evidence of a monitor, and events there
+    t  tenant, origin, …, monitor              events of a monitor that were taken
 """
 
 import json
@@ -22,11 +22,11 @@ from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.clock import Clock
 from auditspine.processors.alerts.deployments import Deployment
 from auditspine.processors.alerts.places import Place
+from auditspine.processors.alerts.repeats import Mark, Taken
 from auditspine.processors.alerts.silences import Silence
 from auditspine.processors.projection.port import State
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_MOST_IDS = 255  # events of one monitor whose evidence ends at the same entry
 
 
 class Approval(NamedTuple):
@@ -153,24 +153,20 @@ class Book:
         """Note a tenant's silences."""
         self._write(_key("q", tenant), silences)
 
-    def is_new(self, tenant: str, who: tuple[str, ...], last: int, event_id: str) -> bool:
+    def is_new(self, tenant: str, who: tuple[str, ...], mark: Mark) -> bool:
         """Tell whether a monitor's event is not a repeat, and note it.
-
-        A monitor's evidence ends later and later, so an event whose evidence ends before the
-        last one's is a repeat, and so is one with an id that is known at that end.
 
         Args:
             tenant: The tenant.
             who: The log of the evidence and what names the monitor in it.
-            last: Position of the last entry of the evidence.
-            event_id: The event's id.
+            mark: The event.
         """
-        key = _key("s", tenant, *who)
-        known = self._read(key) or [-1]
-        if last < known[0] or (last == known[0] and event_id in known[1:]):
+        key = _key("t", tenant, *who)
+        stored = self._state.get(key)
+        taken = Taken.decode(stored) if stored else Taken()
+        if taken.has(mark):
             return False
-        ids = known[1:] if last == known[0] else []
-        self._write(key, [last, *ids[-_MOST_IDS:], event_id])
+        self._state.put(key, taken.taking(mark).encode())
         return True
 
     def _read(self, key: bytes) -> Any:

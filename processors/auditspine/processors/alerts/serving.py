@@ -11,6 +11,7 @@ from auditspine.processors.alerts.clock import MINUTE_MS, NEVER
 from auditspine.processors.alerts.conduct import held_to
 from auditspine.processors.alerts.deployments import Deployment, Odd
 from auditspine.processors.alerts.raising import resolved
+from auditspine.processors.alerts.repeats import Mark
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.taking import going_on, taken
 from auditspine.processors.projection.findings import Artifact
@@ -27,7 +28,8 @@ def observed(step: Step, event: SealedEvent) -> None:
     body = event.body
     seen = _seen(event)
     who = (seen.origin, *seen.place, seen.deployment.digest, "serving")
-    if not body["predictions"] or not step.book.is_new(step.tenant, who, seen.last, seen.event_id):
+    own = Mark.of(seen.event_id, seen.last, step.at)
+    if not body["predictions"] or not step.book.is_new(step.tenant, who, own):
         return
     name = seen.deployment.name
     known = step.book.deployment(step.tenant, name)

@@ -15,6 +15,7 @@ from auditspine.processors.alerts.causes import SEVERAL, Seen, cause_of, fingerp
 from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.alerts.places import Hold
 from auditspine.processors.alerts.raising import raised, resolved
+from auditspine.processors.alerts.repeats import Mark
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.taking import opened, taken
 from auditspine.processors.projection.fit import as_name
@@ -25,9 +26,9 @@ _SYMPTOMS = frozenset({"score", "decision"})
 
 def signalled(step: Step, event: SealedEvent) -> None:
     """Take ``drift.signalled``; a repeat changes nothing."""
-    seen, monitor = signal(event), event.body["monitor"]
+    seen, monitor = signal(event), as_name(event.body["monitor"])
     who = (seen.origin, *seen.place, monitor)
-    if not step.book.is_new(step.tenant, who, seen.last, seen.event_id):
+    if not step.book.is_new(step.tenant, who, Mark.of(seen.event_id, seen.last, step.at)):
         return
     mark = fingerprint(step.tenant, seen.place, cause_of(seen, monitor))
     own = step.book.alert(step.tenant, mark)
