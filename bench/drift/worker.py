@@ -24,7 +24,7 @@ from auditspine.ledger.segment import Judged, Place, SealingContext, encode_segm
 from auditspine.ledger.verdict import Flag, Verdict
 from auditspine.processors.drift.fold import DriftProjection
 from auditspine.processors.drift.port import FoundProfile
-from auditspine.processors.drift.predictions import PredictionFiles
+from auditspine.processors.drift.predictions import PredictionFiles, ReadLogs
 from auditspine.processors.projection.follower import Follower, Parts
 from auditspine.processors.projection.sealed_partition import SealedMessage
 from auditspine.schemas.catalogue import schema_texts
@@ -151,7 +151,7 @@ class _Profiles:
 
 
 def _processor(shape: Shape, folder: Path) -> tuple[DriftProjection, Follower]:
-    files = PredictionFiles(folder, lambda _: True, 90)
+    files = PredictionFiles(folder, ReadLogs(), 90)
     projection = DriftProjection(_Profiles(shape), files)
     keys = (raw_public_key(KEY),)
     parts = Parts(projection, Decoder(schema_texts()), None, keys, folder)

@@ -18,7 +18,7 @@ from auditspine.cli.connections import kafka_properties
 from auditspine.processors.alerts.fold import AlertsProjection
 from auditspine.processors.drift.fold import DriftProjection
 from auditspine.processors.drift.policy import shipped_policy
-from auditspine.processors.drift.predictions import PredictionFiles
+from auditspine.processors.drift.predictions import PredictionFiles, ReadLogs
 from auditspine.processors.drift.profiles import ProfileIndex, SealedProfiles
 from auditspine.processors.projection.app import ProjectionConfig
 from auditspine.processors.projection.findings import Source, derived_event_id
@@ -85,7 +85,7 @@ def derived_differences(settings, store: ClickHouse) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="auditspine-folded-") as folder:
         again = settings.model_copy(update={"state_dir": Path(folder)})
         profiles = SealedProfiles(make_parts(ProfileIndex(), again, kafka), settings.topics, kafka)
-        predictions = PredictionFiles(Path(folder), lambda _: True, 90)
+        predictions = PredictionFiles(Path(folder), ReadLogs(), 90)
         policy = shipped_policy()
         try:
             for projection in (

@@ -78,6 +78,11 @@ class Following:
         ends = self._look(partition, follower.source_end)
         return ends is not None and ends[0] >= ends[1]
 
+    def size(self, partition: int) -> int:
+        """Give how many entries of a partition are folded; -1 where it is not assigned."""
+        follower = self._followers().get(TP(self._sealed, partition))
+        return -1 if follower is None else follower.size
+
     def followed(self) -> dict[int, Followed]:
         """Give how far each assigned partition is followed, and for how long it has been behind.
 
@@ -126,3 +131,33 @@ class Following:
             return None
         self._failing = False
         return self._ends.reached(partition, offset, end), end
+
+
+class JoinedLogs:
+    """How far predictions and outcomes are folded; see :class:`~.drift.predictions.Logs`.
+
+    Args:
+        inference: Follows the inference log.
+        outcomes: Follows the outcome log.
+    """
+
+    def __init__(self, inference: Following, outcomes: Following) -> None:
+        self._inference = inference
+        self._outcomes = outcomes
+
+    def is_complete(self, partition: int) -> bool:
+        """Tell whether all that an inference partition's source holds now is folded."""
+        return self._inference.is_folded(partition)
+
+    def position(self, partition: int) -> int:
+        """Give how many entries of an inference partition are folded."""
+        return self._inference.size(partition)
+
+    def are_outcomes_complete(self, partition: int) -> bool:
+        """Tell whether all that an outcome partition's source holds now is folded."""
+        return self._outcomes.is_folded(partition)
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._inference.close()
+        self._outcomes.close()

@@ -18,7 +18,7 @@ from auditspine.cli.composing import make_app, make_parts
 from auditspine.cli.connections import clickhouse_store
 from auditspine.cli.control import ControlTopic
 from auditspine.cli.errors import CliError
-from auditspine.cli.following import Following
+from auditspine.cli.following import Following, JoinedLogs
 from auditspine.cli.settings import Settings
 from auditspine.cli.speaker import ClockLoop, ProcessorSpeaker
 from auditspine.ledger.keyfile import read_key
@@ -82,10 +82,12 @@ def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> M
     profiles = SealedProfiles(
         make_parts(ProfileIndex(), settings, kafka), settings.topics, {"log_level": "0", **kafka}
     )
-    inference = _following(lambda: app, settings, kafka, "inference")
+    logs = JoinedLogs(
+        *(_following(lambda: app, settings, kafka, each) for each in ("inference", "outcomes"))
+    )
     predictions = PredictionFiles(
         settings.state_path / settings.named_for_space(f"drift-v{DriftProjection.logic_version}"),
-        inference.is_folded,
+        logs,
         policy.monitors.outcome_days,
     )
     projection = DriftProjection(profiles, predictions, policy)
@@ -96,7 +98,7 @@ def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> M
         speaker.close()
         profiles.close()
         predictions.close()
-        inference.close()
+        logs.close()
 
     return app, [Closing(close)]
 

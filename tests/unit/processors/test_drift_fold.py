@@ -53,8 +53,17 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        files = PredictionFiles(self.folder, lambda _: self.complete, 90, lambda: self.clock)
+        files = PredictionFiles(self.folder, self, 90, lambda: self.clock)
         self.fold = DriftProjection(self.profiles, files, self.policy)
+
+    def is_complete(self, _: int) -> bool:
+        return self.complete
+
+    def position(self, _: int) -> int:
+        return 0
+
+    def are_outcomes_complete(self, _: int) -> bool:
+        return False
 
     def take(self, events, size: int = 200) -> "World":
         for start in range(0, len(events), size):

@@ -94,7 +94,8 @@ class Predictions(Protocol):
     def find(self, origin: str, key: bytes, at: int) -> Prediction | None:
         """Give the prediction that the broker took until a time.
 
-        It is looked for in the inference log of the same partition as the outcome's.
+        It is looked for in the inference log of the same partition as the outcome's. Outcomes of
+        one log are asked about in its order: what is too old for one may be gone for the next.
 
         Args:
             origin: The outcome's log.
