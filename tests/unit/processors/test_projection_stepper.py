@@ -6,6 +6,7 @@ from faust.types import TP
 
 from auditspine.ledger.topics import Topics
 from auditspine.processors.projection.app import Stepper
+from auditspine.processors.projection.errors import NotYet
 
 SEALED = Topics().sealed("access")
 
@@ -46,3 +47,51 @@ def test_stop_lets_the_step_in_progress_end_and_begins_no_other() -> None:
         assert not stepper.crashed
 
     asyncio.run(run())
+
+
+def test_what_waits_is_held_in_order_and_taken_in_steps_that_stay_small() -> None:
+    count, ready = 300, 5
+    acked: list[tuple[int, int]] = []
+    taken: dict[int, list[int]] = {0: [], 1: []}
+    sizes: list[int] = []
+    done = asyncio.Event()
+
+    class Waiting:
+        own_topics = Topics()
+        parts = SimpleNamespace(projection=SimpleNamespace(streams=("outcomes", "inference")))
+        tries = 0
+
+        async def step(self, tp: TP, messages: list[Any]) -> None:
+            await asyncio.sleep(0)
+            sizes.append(len(messages))
+            if tp.partition == 0 and len(taken[1]) < count + ready:
+                self.tries += 1
+                raise NotYet("later")
+            taken[tp.partition] += [each.offset for each in messages]
+
+        async def release(self) -> None:
+            pass
+
+    class Stream:
+        async def ack(self, event: Any) -> None:
+            acked.append((event.message.tp.partition, event.message.offset))
+            if len(acked) == 2 * count + ready:
+                done.set()
+
+    async def run() -> None:
+        stepper = Stepper(Waiting())  # type: ignore[arg-type] - only what it calls
+        await stepper.start()
+        for n in range(count + ready):
+            for partition, stream in enumerate(
+                Topics().sealed(s) for s in ("outcomes", "inference")
+            ):
+                if partition == 1 or n < count:
+                    message = SimpleNamespace(tp=TP(stream, partition), offset=n, value=b"")
+                    await stepper.put(Stream(), SimpleNamespace(message=message))  # type: ignore[arg-type]
+        await asyncio.wait_for(done.wait(), 20)
+        await stepper.stop()
+
+    asyncio.run(run())
+    assert taken == {0: list(range(count)), 1: list(range(count + ready))}
+    assert max(sizes) <= 64
+    assert [n for partition, n in acked if partition == 0] == taken[0]

@@ -157,9 +157,13 @@ class Stepper(Service):
             batch = [*self._held, *await self._next()]
             self._held = []
             messages: dict[TP, list[SealedMessage]] = {}
-            for _, event in batch:
-                message = SealedMessage(event.message.offset, event.message.value)
-                messages.setdefault(event.message.tp, []).append(message)
+            later = set()
+            for number, (_, event) in enumerate(batch):
+                step = messages.setdefault(event.message.tp, [])
+                if len(step) == _BATCH:  # what is held may be much: it is read anew each time
+                    later.add(number)
+                else:
+                    step.append(SealedMessage(event.message.offset, event.message.value))
             waiting = set()
             for tp in sorted(messages, key=self._turn):
                 if self.should_stop:  # the states may be closed already
@@ -168,8 +172,8 @@ class Stepper(Service):
                     await self._app.step(tp, messages[tp])
                 except NotYet:
                     waiting.add(tp)
-            for stream, event in batch:
-                if event.message.tp in waiting:
+            for number, (stream, event) in enumerate(batch):
+                if number in later or event.message.tp in waiting:
                     self._held.append((stream, event))
                 else:
                     await stream.ack(event)
