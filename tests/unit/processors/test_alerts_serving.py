@@ -140,7 +140,53 @@ def test_a_deployment_that_falls_silent_is_an_alert_that_ends_with_the_next_traf
     assert log.beat(1000) == []
     (name, body), *rest = log.observe("3")
     assert (name, body.cause, rest) == ("alert.resolved", "quiet", [])
-    assert types(log.beat(2000)) == ["alert.raised"]
+    assert log.beat(1000 + 2 * 999) == []  # the longest silence yet may be the usual one
+    assert types(log.beat(1000 + 2 * 999 + 5)) == ["alert.raised"]
+
+
+def test_silence_is_told_to_a_tenant_that_never_says_what_it_deploys() -> None:
+    log = Log()
+    log.observe("3")
+    assert log.beat(SILENT - 1) == []
+    (name, body), *rest = log.beat(SILENT)
+    assert (name, body.cause, body.tier, rest) == ("alert.raised", "silent", "caution", [])
+    assert types(log.observe("3")) == ["alert.resolved"]
+
+
+@pytest.mark.parametrize("artifact", [ref("model", "risk", "3"), ref("deployment", "risk-eu")])
+def test_what_is_retired_may_be_silent_whoever_deployed_it(artifact) -> None:
+    log = Log()
+    log.observe("3")
+    log.beat(100)
+    retired = {"artifact": ref("model", "risk", "2"), "reason": "old", "content": "kept"}
+    assert log.take("artifact.retired", retired) == []
+    assert types(log.take("artifact.retired", {**retired, "artifact": artifact})) == [
+        "alert.resolved"
+    ]
+    assert log.beat(10_000) == []
+
+
+def office(log: Log, weeks: int) -> list[tuple[float, str]]:
+    """Report twice an hour, Monday to Friday from 8 to 18; give what is told, and when."""
+    said = []
+    for half_hour in range(48 * 7 * weeks):
+        log.minute = half_hour * 30.0
+        day, hour = divmod(half_hour // 2, 24)
+        reports = day % 7 < 5 and 8 <= hour < 18
+        told = log.observe("3") if reports else log.beat(log.minute)
+        said += [(log.minute, name) for name in types(told)]
+    return said
+
+
+def test_nights_and_weekends_without_traffic_are_no_alerts_after_the_first_week() -> None:
+    log = Log()
+    said = office(log, 4)
+    assert {name for _, name in said} == {"alert.raised", "alert.resolved"}
+    # The first evening and the first weekend: nothing tells yet that they are usual.
+    assert [minute // 1440 for minute, name in said if name == "alert.raised"] == [0, 5]
+    first = 28 * 1440 + 8 * 60 + 14  # minutes; the first hour by the clock is nearly over
+    assert log.beat(first + 64) == []
+    assert types(log.beat(first + 65)) == ["alert.raised"]
 
 
 def test_traffic_that_is_back_when_the_silence_is_noticed_is_no_alert(log) -> None:

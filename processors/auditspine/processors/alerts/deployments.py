@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from auditspine.processors.alerts.causes import Ref, Seen
+from auditspine.processors.alerts.rhythm import Rhythm
 from auditspine.processors.projection.fit import as_token
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -58,6 +59,7 @@ class Deployment:
         watched: Clock since which there is no traffic; None before there was any.
         report: What was last seen to serve.
         silence: Fingerprint of the open alert that nothing serves; empty for none.
+        rhythm: When it usually has traffic.
     """
 
     serving: tuple[Serving, ...] = ()
@@ -67,16 +69,23 @@ class Deployment:
     watched: int | None = None
     report: Seen | None = field(default=None)
     silence: str = ""
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
     @property
     def is_live(self) -> bool:
-        """Whether traffic is expected."""
+        """Whether a model is said to be deployed with some of the traffic."""
         return any(each.share > 0 for each in self.serving)
 
-    @property
-    def is_watched(self) -> bool:
-        """Whether time changes anything about it."""
-        return bool(self.odd) or (self.is_live and self.watched is not None)
+    def reported(self, seen: Seen, now: int) -> "Deployment":
+        """Give it after a report of what serves, at the tenant's clock."""
+        rhythm = self.rhythm.reported(self.watched, now)
+        return replace(self, watched=now, report=seen, rhythm=rhythm)
+
+    def watched_anew(self, now: int) -> "Deployment":
+        """Give it when its traffic is expected anew, if there was any."""
+        if self.watched is None:
+            return self
+        return replace(self, watched=now, rhythm=self.rhythm.apart())
 
     def changed(self, body: Mapping[str, Any], at: int) -> "Deployment":
         """Give it after ``deployment.changed``.
@@ -140,14 +149,18 @@ class Deployment:
 
     @classmethod
     def decode(cls, value: bytes) -> "Deployment":
-        """Read the state's value."""
-        fields: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
-        for name in ("serving", "former"):
-            fields[name] = tuple(Serving(**each) for each in fields[name])
-        fields["odd"] = tuple(Odd(each["due"], Seen.decode(each["seen"])) for each in fields["odd"])
-        fields["told"] = tuple(fields["told"])
-        fields["report"] = fields["report"] and Seen.decode(fields["report"])
-        return cls(**fields)
+        """Read the state's value; an older one may lack fields."""
+        got: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
+        return cls(
+            tuple(Serving(**each) for each in got.get("serving", ())),
+            tuple(Serving(**each) for each in got.get("former", ())),
+            tuple(Odd(each["due"], Seen.decode(each["seen"])) for each in got.get("odd", ())),
+            tuple(got.get("told", ())),
+            got.get("watched"),
+            Seen.decode(got["report"]) if got.get("report") else None,
+            got.get("silence", ""),
+            Rhythm.decode(got.get("rhythm", {})),
+        )
 
 
 def _is_of(serving: Serving, seen: Seen) -> bool:

@@ -116,9 +116,12 @@ class Place:
 
     @classmethod
     def decode(cls, value: bytes) -> "Place":
-        """Read the state's value."""
-        fields: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
-        holds = {key: Hold(**each) for key, each in fields["holds"].items()}
+        """Read the state's value; an older one may lack fields."""
+        got: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
         return cls(
-            tuple(fields["alerts"]), fields["moved"], holds, fields["elsewhere"], fields["reports"]
+            tuple(got.get("alerts", ())),
+            got.get("moved", {}),
+            {key: Hold(**each) for key, each in got.get("holds", {}).items()},
+            got.get("elsewhere"),
+            got.get("reports", 0),
         )

@@ -1,6 +1,9 @@
 """Holds what is seen to serve against what is said to be deployed, and notes silence. Pure.
 
-A tenant that never said what it deploys is not held to it: that is a finding, not an alert.
+A tenant that never said what it deploys is not held to it: that is a finding, not an alert. Silence
+is told to it as well: traffic is expected where reports came, until what they told of is retired.
+For how long a deployment may be silent, its :class:`~auditspine.processors.alerts.rhythm.Rhythm`
+says.
 """
 
 from dataclasses import replace
@@ -33,7 +36,7 @@ def observed(step: Step, event: SealedEvent) -> None:
         return
     name = seen.deployment.name
     known = step.book.deployment(step.tenant, name)
-    known = _spoken(step, replace(known, watched=step.now, report=seen))
+    known = _spoken(step, known.reported(seen, step.now))
     grace = step.policy.alerts.served_grace_minutes * MINUTE_MS
     if not known.allows(seen, body["ended_at"] // 1000, grace):
         known = _suspected(step, known, seen, grace)
@@ -75,13 +78,22 @@ def retired(step: Step, event: SealedEvent) -> None:
         left = known.without(step.at, model=model)
         if left.serving != known.serving:
             _keep(step, name, _watched_anew(step, left))
+        elif not step.book.is_governed(step.tenant) and _is_last(known, artifact):
+            gone = _spoken(step, left, "It is retired")
+            _keep(step, name, replace(gone, watched=None))
+
+
+def _is_last(known: Deployment, artifact: Ref) -> bool:
+    """Tell whether an artifact is what was last seen to serve, or where."""
+    last = known.report
+    return last is not None and (artifact.kind == "deployment" or artifact == last.model)
 
 
 def resumed(step: Step, name: str) -> None:
     """Expect the traffic of a deployment anew: a model may serve there again."""
     known = step.book.deployment(step.tenant, name)
     if known.watched is not None:
-        _keep(step, name, replace(known, watched=step.now))
+        _keep(step, name, known.watched_anew(step.now))
 
 
 def look(step: Step, name: str, *, speaks: bool) -> None:
@@ -117,16 +129,23 @@ def _silent_due(step: Step, known: Deployment) -> int:
     minutes = step.policy.traffic.silence_minutes
     if not minutes or known.silence or known.watched is None or not _is_expected(step, known):
         return NEVER
-    return known.watched + (minutes + step.policy.monitors.report_minutes) * MINUTE_MS
+    due = known.rhythm.due(known.watched, minutes * MINUTE_MS)
+    return due + step.policy.monitors.report_minutes * MINUTE_MS
 
 
 def _is_expected(step: Step, known: Deployment) -> bool:
-    """Tell whether traffic is expected: of a model that is deployed and may serve."""
-    name = "" if known.report is None else known.report.deployment.name
-    return any(
-        each.share > 0 and step.book.place(step.tenant, (name, each.model)).held.state == "live"
-        for each in known.serving
-    )
+    """Tell whether traffic is expected: of a model that is deployed and may serve.
+
+    Of a tenant that never said what it deploys, it is what was last seen to serve.
+    """
+    last = known.report
+    if last is None:
+        return False
+    models = [each.model for each in known.serving if each.share > 0]
+    if not step.book.is_governed(step.tenant):
+        models = [last.model.digest]
+    places = (step.book.place(step.tenant, (last.deployment.name, each)) for each in models)
+    return any(place.held.state == "live" for place in places)
 
 
 def _seen(event: SealedEvent) -> Seen:
@@ -192,7 +211,7 @@ def _silent(step: Step, known: Deployment) -> Deployment:
     if last is None:
         return known
     minutes = (step.now - (known.watched or 0)) // MINUTE_MS
-    title = f"{last.deployment.name} is deployed and has served no prediction for {minutes} minutes"
+    title = f"{last.deployment.name} has served no prediction for {minutes} minutes, unlike usual"
     seen = replace(last, kind="traffic", cause="silent", title=title)
     mark = fingerprint(step.tenant, seen.place, SILENCE)
     alert = taken(step, mark, seen)
@@ -218,8 +237,7 @@ def _spoken(
 
 def _watched_anew(step: Step, known: Deployment) -> Deployment:
     """Expect traffic from now on, or no more."""
-    if known.watched is not None:
-        known = replace(known, watched=step.now)
+    known = known.watched_anew(step.now)
     if known.is_live:
         return known
     return _spoken(step, known, "It is not deployed any more")
