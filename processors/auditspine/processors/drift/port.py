@@ -38,6 +38,9 @@ class Profiles(Protocol):
             tenant: Whose.
             model_digest: SHA-256 of the model, 32 bytes.
             at: The time, milliseconds since 1970.
+
+        Raises:
+            NotYet: The lifecycle log is not read that far; try again later.
         """
         ...
 

@@ -4,6 +4,7 @@ The sealed log is the truth; a state is a cache of its fold. A rebuild notifies 
 """
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from pathlib import Path
 
 from auditspine.processors.projection.app import ProjectionConfig
 from auditspine.processors.projection.arrivals import Moved
+from auditspine.processors.projection.errors import NotYet, ReplayError
 from auditspine.processors.projection.follower import Follower, Parts
-from auditspine.processors.projection.sealed_partition import read_sealed
+from auditspine.processors.projection.sealed_partition import SealedMessage, read_sealed
 from auditspine.processors.projection.state import Overlay, Position, StateFile
 
 _BATCH = 256  # segments
+_PATIENCE_S = 300.0
+_AGAIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,25 @@ def _rebuild(
         kafka = {"bootstrap.servers": config.bootstrap_servers, **config.kafka}
         messages = read_sealed(kafka, topic, partition, position.next_offset)
         while batch := list(islice(messages, _BATCH)):
-            follower.step(batch)
+            _step(follower, batch)
         keys, differing = _compare(live, present, follower.state)
     differing += follower.position != position
     if replace and differing:
         live.replace(position, follower.state)
     moved = follower.moved()
     return Rebuild(topic, partition, position, keys, differing, replace and differing > 0, moved)
+
+
+def _step(follower: Follower, batch: list[SealedMessage]) -> None:
+    """Take messages; wait for logs that the fold looks into, as a worker does."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return follower.step(batch)
+        except NotYet as exc:
+            if time.monotonic() > deadline:
+                raise ReplayError(f"waited {_PATIENCE_S:.0f} s for another log: {exc}") from exc
+            time.sleep(_AGAIN_S)
 
 
 def _compare(live: StateFile, present: Overlay, rebuilt: StateFile) -> tuple[int, int]:
