@@ -13,6 +13,7 @@ from auditspine.processors.alerts.causes import SILENCE, Ref, Seen, began, evide
 from auditspine.processors.alerts.clock import MINUTE_MS, NEVER
 from auditspine.processors.alerts.conduct import held_to
 from auditspine.processors.alerts.deployments import Deployment, Odd
+from auditspine.processors.alerts.patterns import heed
 from auditspine.processors.alerts.raising import resolved
 from auditspine.processors.alerts.repeats import Mark
 from auditspine.processors.alerts.step import Step
@@ -42,6 +43,8 @@ def observed(step: Step, event: SealedEvent) -> None:
         known = _suspected(step, known, seen, grace)
     _keep(step, name, known)
     held_to(step, seen, body)
+    if known.is_live and step.book.is_governed(step.tenant):
+        heed(step, body)
     features, kinds = (set(body.get(f"drifting_{what}", ())) for what in ("features", "kinds"))
     for mark in step.book.place(step.tenant, seen.place).alerts:
         alert = step.book.alert(step.tenant, mark)
@@ -113,7 +116,8 @@ def look(step: Step, name: str, *, speaks: bool) -> None:
         after = _silent(step, after)
     if after != known:
         step.book.put_deployment(step.tenant, name, after)
-    step.wake(_due(step, after))
+    # A report that is a repeat, or of no predictions, does not end a silence: look again soon.
+    step.wake(max(_due(step, after), step.now + MINUTE_MS * speaks))
 
 
 def _keep(step: Step, name: str, known: Deployment) -> None:
