@@ -12,6 +12,7 @@ Keys are a letter and the JSON of what follows::
     q  tenant                                  silences
     r  tenant, model digest                    each role's latest decision on the model
     e  tenant                                  whether any model was ever decided on
+    u  tenant                                  patterns of the policy that matched no feature yet
     t  tenant, origin, …, monitor              events of a monitor that were taken
 """
 
@@ -144,6 +145,17 @@ class Book:
         """Note what each role last decided on a model."""
         self._state.put(_key("e", tenant), b"1")
         self._write(_key("r", tenant, model), approvals)
+
+    def unmatched(self, tenant: str) -> tuple[str, tuple[str, ...], int]:
+        """Give a policy's digest, its patterns that matched no feature, of how many reports."""
+        policy, patterns, reports = self._read(_key("u", tenant)) or ("", (), 0)
+        return policy, tuple(patterns), reports
+
+    def put_unmatched(
+        self, tenant: str, policy: str, patterns: tuple[str, ...], reports: int
+    ) -> None:
+        """Note those patterns of a policy that matched no feature in some reports."""
+        self._write(_key("u", tenant), [policy, patterns, reports])
 
     def silences(self, tenant: str) -> list[Silence]:
         """Give a tenant's silences."""

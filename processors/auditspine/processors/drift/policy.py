@@ -175,7 +175,8 @@ class TierRow(_Part):
         kinds: Kinds of signals.
         effect: Least absolute effect.
         minutes: For how long it must have been signalled.
-        features: Features, patterns as in a shell; a signal of no feature has the empty name.
+        features: Features, patterns as in a shell; a signal of no feature has the empty name. One
+            that no report matches becomes a finding (see :mod:`~.processors.alerts.patterns`).
         tier: What it then gets.
     """
 
@@ -265,6 +266,13 @@ class DriftPolicy(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        missing = [tier.value for tier in Tier if tier not in self.actions]
+        if missing:
+            raise ValueError(
+                f"actions: no {missing[0]}: expected one for each of {', '.join(Tier)}"
+            )
+        if self.actions[Tier.INFORMATIONAL]:
+            raise ValueError("actions.informational: expected none, as it is recorded only")
         unknown = sorted({a for each in self.actions.values() for a in each} - set(ACTIONS))
         if unknown:
             raise ValueError(f"actions: unknown {unknown[0]}: expected {', '.join(ACTIONS)}")
@@ -289,6 +297,14 @@ class DriftPolicy(_Part):
         """Give whom to tell of a deployment; the last of all when none matches."""
         found = (each for each in self.owners if _matches(each.deployments, deployment))
         return next(found, self.owners[-1])
+
+    def feature_patterns(self) -> tuple[str, ...]:
+        """Give the patterns of the tiers' rows that are about named features.
+
+        A pattern that the empty name matches is about signals of no feature as well.
+        """
+        patterns = dict.fromkeys(each for row in self.tiers for each in row.features)
+        return tuple(each for each in patterns if not fnmatchcase("", each))
 
     def rules_of(self, deployment: str) -> tuple[Rule, ...]:
         """Give the business rules of a deployment."""
@@ -329,7 +345,7 @@ class DriftPolicy(_Part):
 
     def actions_of(self, tier: Tier) -> tuple[str, ...]:
         """Give what a tier does."""
-        return self.actions.get(tier, ())
+        return self.actions[tier]
 
     def in_maintenance(self, deployment: str, at: int) -> str:
         """Give why nobody is told at a time in milliseconds since 1970; empty when they are."""
