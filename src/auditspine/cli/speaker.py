@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
 
 from auditspine.cli.errors import CliError
+from auditspine.ledger.control import RESERVED
 from auditspine.ledger.topics import Topics
 from auditspine.processors.projection.findings import Source, derived_event_id
-from auditspine.processors.projection.port import Derived
+from auditspine.processors.projection.port import Derived, SealedEvent
 from auditspine.producers.client import AuditClient
 from auditspine.producers.delivery import Delivery
 from auditspine.producers.errors import EventError, ProducerError
@@ -146,7 +147,7 @@ class ProcessorSpeaker:
     def _event(self, client: AuditClient, derived: Derived) -> Event:
         cause = derived.cause
         # A broker's clock that is ahead of ours is no reason to say nothing.
-        happened = min(cause.appended_at / 1000, time.time() + MAX_AHEAD_S / 2)
+        happened = min(_happened_ms(cause) / 1000, time.time() + MAX_AHEAD_S / 2)
         envelope = client.envelope(
             self._source.processor,
             derived.reason[:1024] or derived.event_type,
@@ -189,6 +190,13 @@ class ProcessorSpeaker:
                     state=self._states / f"{name}.epoch",
                 )
             return client
+
+
+def _happened_ms(cause: SealedEvent) -> int:
+    """Give when it was that something follows from, not when its consequences were derived."""
+    if cause.event_type in RESERVED:
+        return min(cause.appended_at, int(cause.envelope["occurred_at"]) // 1000)
+    return cause.appended_at
 
 
 def _is_token(value: object) -> bool:

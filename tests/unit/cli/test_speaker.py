@@ -1,6 +1,8 @@
 """A worker says what it derives; what the contract refuses never stops it."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +54,10 @@ def speaker(tmp_path: Path) -> ProcessorSpeaker:
     return ProcessorSpeaker(kafka, Topics(), "energy", SOURCE, key, tmp_path, None)
 
 
-def derived(ordinal: int = 0, body: dict[str, Any] | None = None, **envelope: str) -> Derived:
-    given = {
+def derived(ordinal: int = 0, body: dict[str, Any] | None = None, **envelope: Any) -> Derived:
+    given: dict[str, Any] = {
         "event_id": "0199a0b0-0000-4000-8000-000000000001",
+        "occurred_at": (AT_MS - 5000) * 1000,
         "tenant": "acme",
         "domain": "credit",
         "environment": "production",
@@ -74,6 +77,17 @@ def test_a_derived_event_is_of_its_cause(speaker: ProcessorSpeaker, broker: Brok
         "acme", "credit", "production",
     )  # fmt: skip
     assert envelope.correlation.causation_id == said.cause.envelope["event_id"]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "ago_ms"), [("drift.signalled", 5000), ("producer.heartbeat", 0)]
+)
+def test_what_follows_from_what_was_derived_is_as_old_as_that(
+    speaker: ProcessorSpeaker, broker: Broker, event_type: str, ago_ms: int
+) -> None:
+    said = derived()
+    speaker.say([replace(said, cause=replace(said.cause, event_type=event_type))])
+    assert broker.events[0].envelope.occurred_at.timestamp() == (AT_MS - ago_ms) / 1000
 
 
 def test_what_the_contract_refuses_is_told_and_the_rest_is_said(
@@ -152,7 +166,9 @@ def test_what_has_no_cause_is_of_the_spaces_domain(
 
 def test_a_tick_that_cannot_be_said_is_left_out_and_told_once() -> None:
     ticked: list[str] = []
-    answers = iter([CliError("away"), CliError("away"), ["bad", "acme"], ["bad", "acme"]])
+    answers: Iterator[CliError | list[str]] = iter(
+        [CliError("away"), CliError("away"), ["bad", "acme"], ["bad", "acme"]]
+    )
 
     class Ticking:
         def tick(self, tenant: str) -> None:

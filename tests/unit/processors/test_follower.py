@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from auditspine.ledger.merkle import Head
 from auditspine.ledger.segment import Judged, Place, SealingContext, encode_segment, seal
 from auditspine.ledger.verdict import Flag, Verdict
-from auditspine.processors.projection.errors import NotYet
+from auditspine.processors.projection.errors import NotYet, StateError
 from auditspine.processors.projection.follower import Follower, Parts
 from auditspine.processors.projection.port import (
     DERIVED,
@@ -22,6 +22,7 @@ from auditspine.processors.projection.port import (
     Table,
 )
 from auditspine.processors.projection.sealed_partition import SealedMessage
+from auditspine.processors.projection.state import Position, StateFile
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder, encode
 from auditspine.schemas.examples import example
@@ -39,8 +40,8 @@ class Tiny:
 
     name = "tiny"
     streams: tuple[str, ...] = ("lifecycle",)
-    event_types = frozenset(("run.started",))
-    emits = frozenset(("alert.raised",))
+    event_types: frozenset[str] = frozenset(("run.started",))
+    emits: frozenset[str] = frozenset(("alert.raised",))
     tables: tuple[Table, ...] = (ROWS,)
 
     def __init__(self, logic_version: int = 1) -> None:
@@ -127,3 +128,49 @@ def test_what_waits_for_another_log_changes_nothing(parts: Parts, out: Out) -> N
     tiny.ready = True
     follower.step(log.messages)
     assert (follower.source_end, follower.size, out.said) == (5, 2, [0, 1])
+
+
+def _version(parts: Parts, version: int, out: Out) -> Parts:
+    return replace(parts, projection=Tiny(version), store=out, speaker=out)
+
+
+def test_a_new_version_says_nothing_of_what_the_old_one_spoke_of(parts: Parts, out: Out) -> None:
+    log, old = Log(), Follower(parts, TOPIC, 0)
+    old.step([*log.seal(3), *log.seal(2)])
+    old.close()
+    log.seal(4)
+    later = Out()
+    for messages in (log.messages[:1], log.messages):  # restarted on its way
+        new = Follower(_version(parts, 3, later), TOPIC, 0)
+        new.step(messages)
+        new.close()
+    assert later.written == list(range(9))
+    assert later.said == [5, 6, 7, 8]
+    assert out.said == [0, 1, 2, 3, 4]
+
+
+def test_what_is_silent_ends_within_a_segment(parts: Parts) -> None:
+    log, other, later = Log(), Log(), Out()
+    old = Follower(parts, TOPIC, 0)
+    old.step(other.seal(2))
+    log.seal(5)  # the same entries, cut elsewhere
+    Follower(_version(parts, 2, later), TOPIC, 0).step(log.messages)
+    assert later.said == [2, 3, 4]
+
+
+def test_the_state_of_another_log_silences_nothing(parts: Parts, tmp_path: Path) -> None:
+    path = parts.state_path(TOPIC, 0)
+    state = StateFile(path)
+    state.commit(Position(), Position("local/c/before/0", 100, bytes(32), 9), {})
+    state.close()
+    later = Out()
+    Follower(_version(parts, 2, later), TOPIC, 0).step(Log().seal(3))
+    assert later.said == [0, 1, 2]
+
+
+def test_an_old_state_that_cannot_be_read_is_not_passed_over(parts: Parts) -> None:
+    path = parts.state_path(TOPIC, 0)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no database, but long enough to be looked at" * 20)
+    with pytest.raises(StateError, match="tiny-v1"):
+        Follower(_version(parts, 2, Out()), TOPIC, 0)

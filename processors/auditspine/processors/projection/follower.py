@@ -61,12 +61,25 @@ class Parts:
 
     def state_path(self, topic: str, partition: int) -> Path:
         """Give the path of a partition's state."""
-        folder = f"{self.projection.name}-v{self.projection.logic_version}"
+        return self._state_path(self.projection.logic_version, topic, partition)
+
+    def older_state_paths(self, topic: str, partition: int) -> list[Path]:
+        """Give the paths of the states that older versions of the projection left behind."""
+        versions = range(1, self.projection.logic_version)
+        paths = (self._state_path(version, topic, partition) for version in versions)
+        return [path for path in paths if path.exists()]
+
+    def _state_path(self, version: int, topic: str, partition: int) -> Path:
+        folder = f"{self.projection.name}-v{version}"
         return self.state_dir / folder / f"{topic}-{partition}.sqlite3"
 
 
 class Follower:
     """One partition's reader and state. One thread at a time.
+
+    What an older version of the projection said of is not spoken of again: the speaker is silent
+    about events that the newest state of an older version, beside this one, had read. Keep that
+    state until this one has read as far.
 
     Args:
         parts: The projection and its ports.
@@ -80,7 +93,7 @@ class Follower:
         entries: Entries folded by this object.
 
     Raises:
-        StateError: The state file cannot be used.
+        StateError: The state file, or that of an older version, cannot be used.
     """
 
     def __init__(self, parts: Parts, topic: str, partition: int, path: Path | None = None) -> None:
@@ -94,6 +107,7 @@ class Follower:
             else Arrivals(parts.history, topic, partition, parts.partitions)
         )
         self._reload()
+        self._silent = Position() if parts.speaker is None else self._said_before()
 
     def step(self, messages: Sequence[SealedMessage]) -> None:
         """Take consecutive messages; when this returns, their effect is durable.
@@ -129,6 +143,23 @@ class Follower:
         """Close the state."""
         self.state.close()
 
+    def _said_before(self) -> Position:
+        """Give how far older versions of the projection have spoken of the log."""
+        found = Position()
+        for path in self._parts.older_state_paths(self._topic, self._partition):
+            older = StateFile(path)
+            try:
+                found = max(found, older.position(), key=lambda each: each.size)
+            finally:
+                older.close()
+        if self.position.size < found.size:
+            _log.warning(
+                "%s[%d]: an older version spoke of what is before position %d: nothing is said of "
+                "it again",
+                *(self._topic, self._partition, found.size),
+            )
+        return found
+
     def _reload(self) -> None:
         at = self.position = self.state.position()
         self.source_end = int(self.state.get(_SOURCE_END) or at.size)
@@ -146,7 +177,7 @@ class Follower:
                     continue
                 for history in self._history(offset, each, overlay):
                     self._fold(events, overlay)
-                    self._fold(history, overlay)
+                    self._fold(history, overlay, each.first)
                     events = []
                 events.extend(self._events(offset, each, overlay))
             self._fold(events, overlay)
@@ -170,14 +201,25 @@ class Follower:
         self.position, self.source_end = after, source_end
         self.entries += after.size - before.size
 
-    def _fold(self, events: Iterable[SealedEvent], overlay: Overlay) -> None:
-        """Fold events, write the rows and say what follows; the step's end stores the state."""
+    def _fold(
+        self, events: Iterable[SealedEvent], overlay: Overlay, before: int | None = None
+    ) -> None:
+        """Fold events, write the rows and say what follows; the step's end stores the state.
+
+        Args:
+            events: The events.
+            overlay: The state.
+            before: Position in the log before which they are folded, if they are from elsewhere.
+        """
         changes = self._parts.projection.fold(events, overlay)
         if self._parts.store is not None:
             for table, rows in changes.items():
                 if rows and table is not DERIVED:
                     self._parts.store.write(table.name, table.columns, rows)
         derived = [cast("Derived", row[0]) for row in changes.get(DERIVED, ())]
+        if self._reader.origin == self._silent.origin:
+            at = [each.cause.position if before is None else before for each in derived]
+            derived = [d for d, n in zip(derived, at, strict=True) if n >= self._silent.size]
         if derived and self._parts.speaker is not None:
             self._parts.speaker.say(derived)
 

@@ -86,7 +86,7 @@ class Derived:
 
     Attributes:
         cause: The event; the derived one belongs to its tenant, domain and environment, and
-            happened when the broker took it.
+            happened when the broker took it; where that is derived itself, when it happened.
         ordinal: 0 for the first thing derived from that event, 1 for the next …
         event_type: Its type; the projection's ``emits`` has it.
         body: Its body as the schema's model takes it.
