@@ -103,13 +103,23 @@ class ProcessorSpeaker:
             tenant: Whose.
             event: Its type and its id; a repeat has the same.
             body: Its body.
+
+        Raises:
+            EventError: The contract refuses it.
+            ProducerError: It cannot be published now.
         """
+        if not _is_token(tenant):
+            raise EventError("envelope.tenant", "expected a token, got another string")
         client = self._client(tenant)
         event_type, event_id = event
         processor = self._source.processor
         envelope = client.envelope(processor, f"what the {processor} did", event_id=event_id)
         model = event_types()[event_type].model
-        return client.publish(model.model_validate({"envelope": envelope, "body": body}))
+        try:
+            made = model.model_validate({"envelope": envelope, "body": body})
+        except ValidationError as exc:
+            raise EventError(", ".join(_fields(exc)), f"not what {event_type} has") from None
+        return client.publish(made)
 
     def tick(self, tenant: str) -> None:
         """Let a tenant's log go on, so that what waits for a time to pass can see that it did."""

@@ -33,6 +33,8 @@ from auditspine.processors.projection.app import ProjectionApp
 from auditspine.processors.projection.findings import Source
 from auditspine.processors.projection.port import Projection
 from auditspine.processors.projection.source_ends import SourceEnds
+from auditspine.producers.errors import EventError
+from auditspine.sinks.notify.port import UnrecordableError
 from auditspine.sinks.notify.queue import NotificationQueue
 from auditspine.sinks.notify.sender import SenderLoop
 from auditspine.sinks.notify.settings import load_settings
@@ -169,12 +171,19 @@ class Recorder:
         """Publish what became of a notification; return when the broker has it.
 
         A repeat has the same event id: a UUID version 7 of the time of what was told.
+
+        Raises:
+            UnrecordableError: The contract refuses it.
+            ProducerError: It may not have been published.
         """
         told, key = UUID(body["event_id"]).int >> 80, str(body["notification_id"])
         rest = int.from_bytes(sha256(key.encode()).digest()[:10], "big")
         bits = told << 80 | rest & ~(0xF << 76) | 0x7 << 76
         event_id = str(UUID(int=bits & ~(0x3 << 62) | 0x2 << 62))
-        said = self._speaker.publish(tenant, ("notification.delivered", event_id), body)
+        try:
+            said = self._speaker.publish(tenant, ("notification.delivered", event_id), body)
+        except EventError as exc:
+            raise UnrecordableError(str(exc)) from exc
         said.result(_DELIVERY_S)
 
 

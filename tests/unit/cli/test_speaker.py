@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from auditspine.cli.errors import CliError
 from auditspine.cli.speaker import ClockLoop, ProcessorSpeaker
+from auditspine.cli.speaking import Recorder
 from auditspine.ledger.topics import Topics
 from auditspine.processors.projection.findings import Source, derived_event_id
 from auditspine.processors.projection.port import Derived, SealedEvent
@@ -19,6 +20,7 @@ from auditspine.producers.client import AuditClient
 from auditspine.producers.errors import DeliveryError, SetupError
 from auditspine.schemas.examples import example
 from auditspine.schemas.models import Event
+from auditspine.sinks.notify.port import UnrecordableError
 
 SOURCE = Source("alerts", 1)
 BODY = json.loads(example("alert.resolved"))["body"]
@@ -162,6 +164,45 @@ def test_what_has_no_cause_is_of_the_spaces_domain(
     assert (broker.events[0].event_type, broker.events[0].envelope.domain) == (
         "producer.heartbeat", "energy",
     )  # fmt: skip
+
+
+DELIVERED = {
+    "notification_id": "0" * 32,
+    "alert_id": "alert-1",
+    "event_id": "019ab5d5-3b84-7b01-8c11-000000000001",
+    "receiver": "chat",
+    "status": "delivered",
+    "attempts": 1,
+    "detail": "",
+}
+
+
+def test_a_notification_is_recorded_under_the_same_id_each_time(
+    speaker: ProcessorSpeaker, broker: Broker
+) -> None:
+    for _ in range(2):
+        Recorder(speaker).record("acme", DELIVERED)
+    first, again = broker.events
+    assert first.envelope.event_id == again.envelope.event_id
+    assert (first.event_type, first.envelope.domain) == ("notification.delivered", "energy")
+
+
+@pytest.mark.parametrize(
+    ("tenant", "body"),
+    [
+        ("acme", {"event_id": "019ab5d5-3b84-4b01-8c11-000000000001"}),
+        ("acme", {"event_id": "019AB5D5-3B84-7B01-8C11-000000000001"}),
+        ("acme", {"alert_id": "SECRET words"}),
+        ("a b", {}),
+    ],
+)
+def test_what_is_no_event_can_never_be_recorded(
+    speaker: ProcessorSpeaker, broker: Broker, tenant: str, body: dict[str, str]
+) -> None:
+    with pytest.raises(UnrecordableError) as caught:
+        Recorder(speaker).record(tenant, {**DELIVERED, **body})
+    assert "SECRET" not in str(caught.value)
+    assert not broker.events
 
 
 def test_a_tick_that_cannot_be_said_is_left_out_and_told_once() -> None:

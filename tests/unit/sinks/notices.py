@@ -24,6 +24,7 @@ class Alerts:
     def __init__(self) -> None:
         self.state = Memory()
         self.events: list[SealedEvent] = []
+        self.behind_s = 0  # how late events are derived
 
     def event(self, event_type: str, tenant: str = "acme", **body: Any) -> SealedEvent:
         position = len(self.events)
@@ -33,7 +34,8 @@ class Alerts:
         content["body"].update(body)
         decoded = _DECODER.decode(encode(parse_json(json.dumps(content))))
         at = int(NOW * 1000) + position
-        sealed = SealedEvent("o", position, at, event_type, decoded.envelope, decoded.body)
+        envelope = {**decoded.envelope, "occurred_at": (at - self.behind_s * 1000) * 1000}
+        sealed = SealedEvent("o", position, at, event_type, envelope, decoded.body)
         self.events.append(sealed)
         return sealed
 

@@ -3,11 +3,12 @@
 import threading
 
 import pytest
+from structlog.testing import capture_logs
 from tests.unit.sinks.notices import NOW, Alerts
 from tests.unit.sinks.test_notify_queue import SETTINGS, Clock, write
 
 from auditspine.sinks.notify.courier import Courier
-from auditspine.sinks.notify.port import DELIVERED, NotifyError, Outcome
+from auditspine.sinks.notify.port import DELIVERED, NotifyError, Outcome, UnrecordableError
 from auditspine.sinks.notify.queue import NotificationQueue
 from auditspine.sinks.notify.sender import Recording, SenderLoop
 
@@ -194,6 +195,30 @@ def test_what_can_never_be_recorded_does_not_stop_the_others(case) -> None:
     record_all(case, book, 6)
     assert [each["alert_id"] for each in book.bodies] == ["b"]
     assert case.queue.unrecorded().body["alert_id"] == "a"
+
+
+def test_what_is_no_event_is_given_up_and_not_quoted(case) -> None:
+    write(case.queue, case.alerts.raised("a") + case.alerts.raised("b"))
+    courier = case.courier(Script(DELIVERED))
+    assert courier.step(case.stopped)
+    assert courier.step(case.stopped)
+
+    class Strict(Book):
+        def record(self, tenant: str, body) -> None:
+            if body["alert_id"] == "a":
+                raise UnrecordableError("SECRET words")
+            if not self.bodies:
+                self.bodies.append(body)
+                raise ValueError("SECRET words")
+            super().record(tenant, body)
+
+    book = Strict()
+    with capture_logs() as logs:
+        record_all(case, book, 6)
+    assert case.queue.unrecorded() is None
+    assert [each["alert_id"] for each in book.bodies] == ["b", "b"]
+    assert "SECRET" not in str(logs)
+    assert [each["log_level"] for each in logs] == ["error", "warning"]
 
 
 def test_a_queue_that_cannot_be_used_any_more_ends_the_loop(case) -> None:

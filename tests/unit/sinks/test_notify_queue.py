@@ -1,11 +1,12 @@
 """The notification queue: nothing taken is lost, nobody is told twice, order per alert."""
 
+import json
 import sqlite3
 
 import pytest
-from tests.unit.sinks.notices import COLUMNS, NOW, Alerts
+from tests.unit.sinks.notices import COLUMNS, NOW, Alerts, notice
 
-from auditspine.sinks.notify.port import NotifyError, notification_id
+from auditspine.sinks.notify.port import Notice, NotifyError, notification_id
 from auditspine.sinks.notify.queue import NotificationQueue
 from auditspine.sinks.notify.settings import NotifySettings
 
@@ -111,6 +112,28 @@ def test_an_event_that_is_old_when_first_seen_is_expired_and_recorded(queue, clo
     assert settled.body["status"] == "expired"
     assert settled.body["attempts"] == 0
     assert settled.body["detail"] == "25.0 h old when first seen, more than 24 h"
+
+
+def test_an_event_that_is_derived_today_of_what_was_days_ago_is_expired(queue) -> None:
+    alerts = Alerts()
+    alerts.behind_s = 3 * 86_400
+    write(queue, alerts.raised())
+    assert due(queue) is None
+    assert queue.unrecorded().body["detail"] == "72.0 h old when first seen, more than 24 h"
+
+
+def test_what_an_earlier_version_queued_is_still_told() -> None:
+    before = json.loads(notice(Alerts().raised()).to_json())
+    del before["occurred_at"]
+    assert Notice.from_json(json.dumps(before)).occurred_at == before["appended_at"]
+
+
+def test_what_can_never_be_recorded_is_done_and_keeps_what_became_of_it(queue) -> None:
+    write(queue, Alerts().raised())
+    queue.settle(queue.begin(due(queue)), "delivered")
+    queue.unrecordable(queue.unrecorded())
+    assert queue.unrecorded() is None
+    assert queue.counts() == {"delivered": 1}
 
 
 def test_an_event_that_grew_old_in_the_queue_is_still_told(queue, clock) -> None:

@@ -40,6 +40,7 @@ NOTIFICATIONS = Table(
         "title",
         "reason",
         "appended_at",
+        "occurred_at",
         "origin",
         "position",
         "version",
@@ -48,9 +49,9 @@ NOTIFICATIONS = Table(
 """One row per event to tell; ``event_id`` is its key.
 
 ``happened`` is ``raised`` or ``resolved``; ``tiers_told``, ``features`` and ``actions`` are JSON
-arrays of strings; ``signals`` counts; ``model_digest`` is 32 bytes; ``since`` and ``appended_at``
-are milliseconds since 1970; ``reason`` is why an alert is over, else empty. A ``resolved`` row has
-the other fields of the alert as it was last told.
+arrays of strings; ``signals`` counts; ``model_digest`` is 32 bytes; ``since``,
+``appended_at`` and ``occurred_at`` are milliseconds since 1970; ``reason`` is why an alert is over,
+else empty. A ``resolved`` row has the other fields of the alert as it was last told.
 """
 
 _NOTIFY = "notify"
@@ -140,6 +141,7 @@ def _row(event: SealedEvent, said: Mapping[str, Any]) -> Row:
         "environment": str(event.envelope["environment"]),
         "alert_id": str(event.body["alert_id"]),
         "appended_at": event.appended_at,
+        "occurred_at": event.envelope["occurred_at"] // 1000,  # microseconds on the wire
         "origin": event.origin,
         "position": event.position,
         "version": event.version,

@@ -13,6 +13,10 @@ class NotifyError(SinkError):
     """Notifications cannot be made as asked: an operator must act; the message says how."""
 
 
+class UnrecordableError(SinkError):
+    """What became of a notification cannot be evidence as it is: it fails again whenever tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """What people are told of one alert event; the columns of the ``notifications`` table.
@@ -44,6 +48,8 @@ class Notice:
         title: One sentence.
         reason: Why it is over; empty when it is not.
         appended_at: When the broker took the event, milliseconds since 1970.
+        occurred_at: When it was what the event is about, milliseconds since 1970: earlier than
+            ``appended_at`` by as much as the processors were behind.
     """
 
     event_id: str
@@ -72,6 +78,7 @@ class Notice:
     title: str
     reason: str
     appended_at: int
+    occurred_at: int
 
     @property
     def over(self) -> bool:
@@ -111,6 +118,7 @@ class Notice:
         values: dict[str, Any] = json.loads(text)
         for name in ("tiers_told", "features", "actions"):
             values[name] = tuple(values[name])
+        values.setdefault("occurred_at", values["appended_at"])  # queued by an earlier version
         return cls(**values)
 
 
@@ -168,6 +176,7 @@ class Recorder(Protocol):
             body: The event's body; a repeat of the same ``notification_id`` is the same fact.
 
         Raises:
+            UnrecordableError: It can never be published.
             Exception: It may not have been published; it is recorded again later.
         """
         ...

@@ -214,6 +214,11 @@ class NotificationQueue:
         with self._writing() as connection:
             connection.execute("UPDATE items SET recorded = 1 WHERE seq = ?", (settled.seq,))
 
+    def unrecordable(self, settled: Settled) -> None:
+        """Note that an item can never be recorded: it is done as well."""
+        with self._writing() as connection:
+            connection.execute("UPDATE items SET recorded = 2 WHERE seq = ?", (settled.seq,))
+
     def counts(self) -> dict[str, int]:
         """Count items by status."""
         with self._reading() as connection:
@@ -237,7 +242,8 @@ class NotificationQueue:
 
     def _take(self, notice: Notice) -> None:
         now = self._now()
-        age_h = (now - notice.appended_at / 1000) / 3600
+        # A processor that is behind derives today what is no news any more.
+        age_h = (now - min(notice.occurred_at, notice.appended_at) / 1000) / 3600
         status, detail = "waiting", ""
         if age_h > self._settings.delivery.most_age_hours:
             most = self._settings.delivery.most_age_hours

@@ -17,7 +17,7 @@ import structlog
 from auditspine.sinks.notify.alertmanager import AlertmanagerReceiver
 from auditspine.sinks.notify.apprise_sender import AppriseReceiver
 from auditspine.sinks.notify.courier import Courier
-from auditspine.sinks.notify.port import NotifyError, Receiver, Recorder
+from auditspine.sinks.notify.port import NotifyError, Receiver, Recorder, UnrecordableError
 from auditspine.sinks.notify.queue import NotificationQueue
 from auditspine.sinks.notify.settings import NotifySettings, NotifySettingsError, ReceiverSettings
 
@@ -172,11 +172,17 @@ class Recording:
         if settled is None:
             self._after = 0
             return False
+        names = ("notification_id", "receiver", "status")
+        said = {name: settled.body[name] for name in names}
         try:
             self._recorder.record(settled.tenant, settled.body)
+        except UnrecordableError:
+            _log.error("never recorded: it cannot be an event as it is", **said)
+            self._queue.unrecordable(settled)
+            return True
         except Exception as exc:  # noqa: BLE001 - the port's; the item stays until it is recorded
-            reason = str(exc)
-            _log.warning("not recorded yet", reason=reason, retry_in_s=self._wait_s, **settled.body)
+            reason = type(exc).__name__  # its text is not ours
+            _log.warning("not recorded yet", reason=reason, retry_in_s=self._wait_s, **said)
             self._after = settled.seq  # what cannot be recorded must not stop the others
             stopped.wait(self._wait_s)
             self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
