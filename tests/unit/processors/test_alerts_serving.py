@@ -396,3 +396,10 @@ def test_data_above_the_clearance_are_an_alert() -> None:
     (name, body), *_ = log.observe("3", sensitivity="confidential")
     assert (name, body.kind) == ("alert.raised", "served")
     assert "with confidential data and is cleared for internal" in body.title
+
+
+def test_several_features_that_go_on_for_long_ask_for_more_as_one_does(log) -> None:
+    for feature in ("dti", "age", "ltv"):
+        log.signal(feature)
+    said = [name for minute in range(60, 1561, 60) for name in drifting(log, minute, "ltv")]
+    assert said == ["alert.raised", "investigation.opened"]

@@ -324,9 +324,7 @@ def test_more_features_than_can_be_watched_are_told_of_once(world) -> None:
     assert sum(map(len, crowded.state.values())) < 1_000_000
 
 
-ANY_TEXT = st.text(max_size=300) | st.sampled_from(
-    ["", "\0", "x" * 5000, "a\nb", "(score)"]
-)
+ANY_TEXT = st.text(max_size=300) | st.sampled_from(["", "\0", "x" * 5000, "a\nb", "(score)"])
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 from auditspine.processors.alerts.alert import OPEN, Alert
-from auditspine.processors.alerts.causes import Seen, alert_id
+from auditspine.processors.alerts.causes import SEVERAL, Seen, alert_id
 from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.alerts.raising import EVERYTHING, NOBODY, raised
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.drift.policy import Tier
 from auditspine.processors.projection.fit import as_name, as_token
+
+_OF_SEVERAL = "location"  # stands for what features of an alert of several did, mostly
 
 
 def taken(step: Step, mark: str, seen: Seen) -> Alert:
@@ -42,7 +44,8 @@ def going_on(step: Step, alert: Alert) -> Alert:
     alert = replace(alert, last=step.now)
     feature = alert.features[0] if len(alert.features) == 1 else ""
     minutes = (step.now - alert.began) / MINUTE_MS
-    tier = step.policy.tier(alert.risk, alert.kind, alert.effect, minutes, feature)
+    kind = _OF_SEVERAL if alert.kind == SEVERAL else alert.kind
+    tier = step.policy.tier(alert.risk, kind, alert.effect, minutes, feature)
     if tier.rank <= alert.tier.rank:
         return step.keep(alert)
     previous = alert.tier if alert.announced else None
