@@ -65,6 +65,8 @@ class Said:
         tenants: Registered tenants and their names.
         schemas: Text of every registered schema by id.
         logs: Origins of opened logs.
+        places: Topic prefix of each tenant's own space; ``None`` while it is being moved.
+        domains: Topic prefix of each domain's space.
     """
 
     size: int = 0
@@ -73,6 +75,20 @@ class Said:
     tenants: dict[str, str] = field(default_factory=dict)
     schemas: dict[int, str] = field(default_factory=dict)
     logs: set[str] = field(default_factory=set)
+    places: dict[str, str | None] = field(default_factory=dict)
+    domains: dict[str, str] = field(default_factory=dict)
+
+    def place_of(self, tenant: str, domain: str, shared: str) -> str | None:
+        """Give the topic prefix where a tenant's events of a domain count, as the ledger judges.
+
+        Args:
+            tenant: The tenant.
+            domain: The domain.
+            shared: Topic prefix of the shared space.
+        """
+        if tenant in self.places:
+            return self.places[tenant]
+        return self.domains.get(domain, shared)
 
     def add(self, event: Event) -> None:
         """Note one control event."""
@@ -86,6 +102,13 @@ class Said:
             self.schemas.setdefault(event.body.schema_id, event.body.text)
         elif isinstance(event, LogOpened):
             self.logs.add(event.body.origin)
+        elif isinstance(event, TenancyDecided):
+            if event.body.tenant is not None:
+                self.places[event.body.tenant] = None
+            elif event.body.domain is not None:
+                self.domains[event.body.domain] = event.body.topic_prefix
+        elif isinstance(event, TenantMoved):
+            self.places[event.body.tenant] = event.body.topic_prefix
 
 
 class ControlTopic:

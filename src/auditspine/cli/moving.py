@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from auditspine.cli.connections import clickhouse_store, kafka_properties, trusted_log_keys
+from auditspine.cli.control import SPEAKERS, speaker_name
 from auditspine.cli.errors import CliError
 from auditspine.cli.log_waits import (
     await_landed,
@@ -40,15 +41,18 @@ from auditspine.sinks.history_copy import Landing, land_history
 
 _SEAL_S = 60.0
 _RANGES_MOST = 1000  # ranges without an entry of the tenant are named up to here
+_OWN = [speaker_name(each) for each in SPEAKERS]  # never silent, and say nothing of themselves
 _LAST_HEARD = """
     SELECT producer, dateDiff('second', max(appended_at), now64(3, 'UTC')) AS age_s
-    FROM entries WHERE tenant = {tenant:String} AND verdict = 'valid' GROUP BY producer
+    FROM entries WHERE tenant = {tenant:String} AND verdict = 'valid'
+        AND producer NOT IN {own:Array(String)} GROUP BY producer
     HAVING age_s < {quiet_s:UInt32} ORDER BY age_s
 """
 
 _LAST_HEARD_OF_DOMAIN = """
     SELECT workload_name, dateDiff('second', max(appended_at), now64(3, 'UTC')) AS age_s
-    FROM evidence WHERE domain = {domain:String} GROUP BY workload_name
+    FROM evidence WHERE domain = {domain:String}
+        AND workload_name NOT IN {own:Array(String)} GROUP BY workload_name
     HAVING age_s < {quiet_s:UInt32} ORDER BY age_s
 """
 
@@ -160,7 +164,7 @@ def decide_domain(settings: Settings, wanted: Wanted, say: Say) -> Space:
     _require_prepared(state, space)
     now = logs_of(state, state.tenancy.domains.get(domain, state.tenancy.shared or ""))
     require_sealing(settings, now)
-    heard = _LAST_HEARD_OF_DOMAIN, {"domain": domain, "quiet_s": wanted.quiet_s}
+    heard = _LAST_HEARD_OF_DOMAIN, {"domain": domain, "quiet_s": wanted.quiet_s, "own": _OWN}
     _require_silence(settings, now, wanted, heard, say)
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.decide_tenancy(
@@ -188,7 +192,7 @@ def _decision(
         say(f"{tenant} is being moved; going on")
         return decision
     if decision is None:
-        heard = _LAST_HEARD, {"tenant": tenant, "quiet_s": wanted.quiet_s}
+        heard = _LAST_HEARD, {"tenant": tenant, "quiet_s": wanted.quiet_s, "own": _OWN}
         _require_silence(settings, now, wanted, heard, say)
     with watch_control(settings) as watch, speaking(settings) as operator:
         said = operator.decide_tenancy(

@@ -181,10 +181,6 @@ class Settings(BaseSettings):
         """A domain of which events belong in the space."""
         return self.routing.domain_in(self.own_space)
 
-    def belongs_here(self, tenant: str) -> bool:
-        """Tell whether a tenant's events of :attr:`own_domain` belong in the space."""
-        return self.routing.of(tenant, self.own_domain) == self.own_space
-
     @property
     def database(self) -> str:
         """The ClickHouse database of the space."""

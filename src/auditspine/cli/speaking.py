@@ -16,7 +16,7 @@ from mode.types.services import ServiceT
 
 from auditspine.cli.composing import make_app, make_parts
 from auditspine.cli.connections import clickhouse_store
-from auditspine.cli.control import ControlTopic
+from auditspine.cli.control import ControlTopic, Said
 from auditspine.cli.errors import CliError
 from auditspine.cli.following import Following, JoinedLogs
 from auditspine.cli.settings import Settings
@@ -118,8 +118,8 @@ def _alerts(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
 
     def tenants() -> list[str]:
         own = {tp.partition for tp in list(app.followers)}
-        known = filter(settings.belongs_here, control.read().tenants)
-        return [each for each in known if crc32(each.encode()) % settings.partitions in own]
+        here = tenants_in_space(settings, control.read())
+        return [each for each in here if crc32(each.encode()) % settings.partitions in own]
 
     def close() -> None:
         speaker.close()
@@ -132,6 +132,13 @@ def _alerts(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
         _loop(lambda: ClockLoop(speaker, tenants), "clock"),
         Closing(close),
     ]
+
+
+def tenants_in_space(settings: Settings, said: Said) -> list[str]:
+    """Give the tenants whose events, of the space's own domain, count in the space now."""
+    shared = settings.routing.shared.topic_prefix
+    here, domain = settings.topics.prefix, settings.own_domain
+    return [each for each in said.tenants if said.place_of(each, domain, shared) == here]
 
 
 def _notify(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:

@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 from tests.integration.cli.cli_stack import Stack, event
@@ -166,7 +167,16 @@ def verify(world: World, space: str, *, sealed: bool = True, signatures: bool = 
 
 
 def verified(world: World, space: str) -> None:
-    report = verify(world, space)
+    """Wait until what processors say of the last events has landed, and all is as it must be."""
+    reports: list[Report] = []
+
+    def is_verified() -> bool:
+        reports.append(verify(world, space))
+        return reports[-1].outcome is Outcome.VERIFIED
+
+    with suppress(AssertionError):
+        await_true(is_verified, "verified", 20)
+    report = reports[-1]
     assert report.outcome is Outcome.VERIFIED, (report.defects, report.not_checked)
 
 

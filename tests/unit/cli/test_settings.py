@@ -52,17 +52,9 @@ def test_a_space_has_its_own_topics_and_database(monkeypatch, tmp_path) -> None:
         load_settings()
 
 
-def test_only_tenants_whose_events_belong_in_a_space_are_spoken_for_there(tmp_path) -> None:
+def test_each_space_has_a_domain_and_files_of_its_own(tmp_path) -> None:
     file = tmp_path / "tenancy.toml"
-    file.write_text(
-        '[spaces.grid]\nisolation = "domain"\ndomains = ["energy"]\n'
-        '[spaces.harbor]\nisolation = "dedicated"\ntenants = ["harbor"]\n'
-        '[spaces.old]\nisolation = "domain"\n'
-    )
-    here = {
-        space: [t for t in ("acme", "harbor") if settings.belongs_here(t)]
-        for space in ("shared", "grid", "harbor", "old")
-        for settings in [load_settings(tenancy=file, space=space)]
-    }
-    assert here == {"shared": ["acme"], "grid": ["acme"], "harbor": ["harbor"], "old": []}
-    assert load_settings(tenancy=file, space="grid").own_domain == "energy"
+    file.write_text('[spaces.grid]\nisolation = "domain"\ndomains = ["energy"]\n')
+    shared, grid = (load_settings(tenancy=file, space=each) for each in ("shared", "grid"))
+    assert (shared.own_domain, grid.own_domain) == ("governance", "energy")
+    assert (shared.named_for_space("x"), grid.named_for_space("x")) == ("x", "x-grid")
