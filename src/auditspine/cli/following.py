@@ -12,6 +12,7 @@ from auditspine.processors.projection.errors import ReplayError
 from auditspine.sinks.serving_topic import Followed
 
 _log = structlog.get_logger(__name__)
+_UNKNOWN_S = 3600.0  # behind: nobody has looked yet
 _MOST_ENDS = 600  # remembered of a partition; while it is further behind, newer ones are not
 
 
@@ -87,7 +88,8 @@ class Following:
         """Give how far each assigned partition is followed, and for how long it has been behind.
 
         It is behind by the time since which it has not folded what the topic held then: so that
-        it is not behind for as long as something new comes all the time.
+        it is not behind for as long as something new comes all the time. One that has just been
+        assigned is long behind until it has folded all that was there.
         """
         followers = {tp.partition: f for tp, f in self._own().items()}
         for gone in self._current.keys() - followers.keys():
@@ -96,7 +98,7 @@ class Following:
         found = {}
         for partition, follower in followers.items():
             now = self._clock()
-            since = self._current.setdefault(partition, now)
+            since = self._current.setdefault(partition, now - _UNKNOWN_S)
             ends = self._look(partition, follower.source_end)
             if ends is not None:
                 since = self._current[partition] = self._caught_up(partition, now, *ends)

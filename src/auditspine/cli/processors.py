@@ -1,6 +1,7 @@
 """Puts each processor together with what the settings name, and runs them in one Faust worker."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import faust
 from mode.types.services import ServiceT
@@ -15,11 +16,12 @@ from auditspine.cli.connections import (
 from auditspine.cli.errors import CliError
 from auditspine.cli.known_heads import CommittedHeads
 from auditspine.cli.settings import Settings
-from auditspine.cli.speaking import make_speaking
+from auditspine.cli.speaking import drift_policy, drift_to_check, make_speaking
 from auditspine.ledger.keyfile import read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.processors.access.fold import AccessProjection
 from auditspine.processors.access.policy import AccessPolicy
+from auditspine.processors.alerts.fold import AlertsProjection
 from auditspine.processors.hosting import run_worker
 from auditspine.processors.ledger.app import make_ledger_app
 from auditspine.processors.ledger.config import LedgerConfig
@@ -35,7 +37,13 @@ PROJECTIONS: Mapping[str, Callable[[Settings], Projection]] = {
 """Every projection by its name, made as the settings say."""
 
 SPEAKING = ("drift", "alerts", "notify")
-"""The processors that publish what they derive, or tell people: not rebuilt beside their worker."""
+"""The processors that publish what they derive, or tell people."""
+
+CHECKED: Mapping[str, Callable[[Settings], AbstractContextManager[Projection]]] = {
+    "drift": drift_to_check,
+    "alerts": lambda settings: nullcontext(AlertsProjection(drift_policy(settings))),
+}
+"""What can be computed anew and compared, but not replaced: what was said of it stands."""
 
 
 def run_processors(names: Sequence[str], settings: Settings, instance: str | None) -> None:

@@ -4,8 +4,11 @@ Beside its app each has what it needs from elsewhere: a speaker with its key, lo
 logs, the serving topic, the queue of notifications.
 """
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zlib import crc32
@@ -15,7 +18,7 @@ from mode import Service
 from mode.types.services import ServiceT
 
 from auditspine.cli.composing import make_app, make_parts
-from auditspine.cli.connections import clickhouse_store
+from auditspine.cli.connections import clickhouse_store, kafka_properties
 from auditspine.cli.control import ControlTopic, Said
 from auditspine.cli.errors import CliError
 from auditspine.cli.following import Following, JoinedLogs
@@ -25,7 +28,7 @@ from auditspine.ledger.keyfile import read_key
 from auditspine.processors.alerts.fold import AlertsProjection
 from auditspine.processors.drift.fold import DriftProjection
 from auditspine.processors.drift.policy import DriftPolicy, parse_policy, shipped_policy
-from auditspine.processors.drift.predictions import PredictionFiles
+from auditspine.processors.drift.predictions import PredictionFiles, ReadLogs
 from auditspine.processors.drift.profiles import ProfileIndex, SealedProfiles
 from auditspine.processors.hosting import BlockingLoop, LoopService
 from auditspine.processors.notify.fold import NotifyProjection
@@ -77,6 +80,26 @@ def drift_policy(settings: Settings) -> DriftPolicy:
         return parse_policy(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
         raise CliError(f"the drift policy {path} cannot be read: {exc}") from exc
+
+
+@contextmanager
+def drift_to_check(settings: Settings) -> Iterator[DriftProjection]:
+    """Give the drift projection with files of its own, to fold the logs anew.
+
+    Raises:
+        CliError: There is no Kafka, or no trust file.
+    """
+    kafka = {"log_level": "0", **kafka_properties(settings)}
+    with tempfile.TemporaryDirectory(prefix="auditspine-drift-") as folder:
+        again = settings.model_copy(update={"state_dir": Path(folder)})
+        profiles = SealedProfiles(make_parts(ProfileIndex(), again, kafka), settings.topics, kafka)
+        policy = drift_policy(settings)
+        predictions = PredictionFiles(Path(folder), ReadLogs(), policy.monitors.outcome_days)
+        try:
+            yield DriftProjection(profiles, predictions, policy)
+        finally:
+            profiles.close()
+            predictions.close()
 
 
 def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:

@@ -187,3 +187,12 @@ def test_a_deployment_that_nothing_was_seen_of_says_what_is_missing(stack) -> No
     assert "the first report comes after a few hundred" in err
     code, _, err = stack.run("drift", "show", "lead-eu")
     assert (code, "the nearest is leads-eu" in err) == (2, True), err
+
+
+def test_what_was_computed_is_what_the_logs_say(stack) -> None:
+    for name in ("drift", "alerts"):
+        code, out, err = stack.run("rebuild", name, "--check")
+        assert code == 0, out + err
+        code, _, err = stack.run("rebuild", name)
+        assert code == 2
+        assert "it is compared only" in err

@@ -82,6 +82,7 @@ def test_who_is_stuck_is_behind_ever_longer(world: World) -> None:
 
 
 def test_a_log_that_always_grows_is_behind_by_what_is_not_folded_yet(world: World) -> None:
+    assert world.behind_ms() == 0
     for _ in range(2000):
         world.now += 1
         world.log.source_end = world.ends.at
@@ -104,11 +105,13 @@ def test_a_broker_that_does_not_say_makes_behind_and_stops_nothing(
     assert world.behind_ms() == 0
 
 
-def test_what_is_assigned_again_starts_anew(world: World) -> None:
+def test_what_has_just_been_assigned_is_long_behind_until_it_is_folded(world: World) -> None:
     world.behind_ms()
     world.ends.at, gone = 5, dict(world.followers)
     world.followers.clear()
     assert world.following.followed() == {}
     world.now += 60
     world.followers.update(gone)
+    assert world.behind_ms() > 1_000_000  # whatever was in the log before: a stop, perhaps
+    world.log.source_end = 5
     assert world.behind_ms() == 0

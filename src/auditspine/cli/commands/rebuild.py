@@ -1,7 +1,8 @@
 """``auditspine rebuild``: replay the sealed topics and compare a projection with its log."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any
@@ -27,6 +28,8 @@ class ProjectionName(StrEnum):
 
     ACCESS = "access"
     LINEAGE = "lineage"
+    DRIFT = "drift"
+    ALERTS = "alerts"
 
 
 def rebuild(
@@ -42,7 +45,8 @@ def rebuild(
 
     The sealed log is the truth: state and rows are a cache of it. The rebuild goes as far as the
     worker on this machine has read, and notifies nobody; with `--check` the worker may go on
-    meanwhile. Interrupted, it has changed nothing, or can be run again.
+    meanwhile. Interrupted, it has changed nothing, or can be run again. `drift` and `alerts` are
+    compared only: what they said stands.
 
     Exits with 0 when all was equal or was put right, with 1 when `--check` found a difference or
     rows belong to no entry, with 2 when a partition's state is not here.
@@ -54,7 +58,6 @@ def rebuild(
     `auditspine rebuild access`
     """
     from auditspine.cli.composing import history  # noqa: PLC0415 - Faust is slow to import
-    from auditspine.cli.processors import PROJECTIONS  # noqa: PLC0415
     from auditspine.processors.projection.app import ProjectionConfig  # noqa: PLC0415
     from auditspine.processors.projection.follower import Parts  # noqa: PLC0415
     from auditspine.processors.projection.rebuild import rebuild as replay  # noqa: PLC0415
@@ -65,35 +68,35 @@ def rebuild(
     settings = load_settings(
         data_dir=data_dir, bootstrap_servers=bootstrap_servers, clickhouse_url=clickhouse_url
     )
-    made = PROJECTIONS[projection](settings)
     kafka = {**kafka_properties(settings), "log_level": "0"}
     texts = {**schema_texts(), **read_control(kafka, settings.topics).schemas}
     keys = tuple(known.public_key for known in read_trust(settings.trust_path).log_keys)
     store = clickhouse_store(settings)
-    shadow = ShadowTables(store, made.name, [table.name for table in made.tables])
-    elsewhere = history(settings, kafka, keys)
-    parts = Parts(
-        made, Decoder(texts), shadow, keys, settings.state_path, settings.partitions, elsewhere
-    )
-    config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], kafka)
-    lock = acquire(settings.state_path / f"{made.name}.rebuild.lock")
-    try:
-        shadow.prepare()
-        states = _replayed(replay(config, parts))
-        folded = _folded(states)
-        found = _Found(
-            states,
-            shadow.compare(folded),
-            _beyond(shadow, store, folded),
-            _absent(made, settings, states),
+    with _made(projection, settings, check=check) as made:
+        shadow = ShadowTables(store, made.name, [table.name for table in made.tables])
+        elsewhere = history(settings, kafka, keys)
+        parts = Parts(
+            made, Decoder(texts), shadow, keys, settings.state_path, settings.partitions, elsewhere
         )
-        if found.differs and not check:  # rows first: a state that is right claims that they are
-            shadow.put_right(folded)
-            list(replay(config, replace(parts, store=None), replace=True))
-    finally:
-        shadow.drop()
-        elsewhere.close()
-        release(lock)
+        config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], kafka)
+        lock = acquire(settings.state_path / f"{made.name}.rebuild.lock")
+        try:
+            shadow.prepare()
+            states = _replayed(replay(config, parts))
+            folded = _folded(states)
+            found = _Found(
+                states,
+                shadow.compare(folded),
+                _beyond(shadow, store, folded),
+                _absent(made, settings, states),
+            )
+            if found.differs and not check:  # rows first: a right state claims that they are
+                shadow.put_right(folded)
+                list(replay(config, replace(parts, store=None), replace=True))
+        finally:
+            shadow.drop()
+            elsewhere.close()
+            release(lock)
     if as_json:
         print_json(found.value(projection, replaced=found.differs and not check))
     else:
@@ -101,6 +104,20 @@ def rebuild(
     if (found.differs and check) or found.beyond:
         raise typer.Exit(1)
     raise typer.Exit(2 if found.absent else 0)
+
+
+@contextmanager
+def _made(name: ProjectionName, settings: Settings, *, check: bool) -> Iterator[Any]:
+    """Make a projection for the length of a block."""
+    from auditspine.cli.processors import CHECKED, PROJECTIONS  # noqa: PLC0415 - as above
+
+    if name in PROJECTIONS:
+        yield PROJECTIONS[name](settings)
+        return
+    if not check:
+        raise CliError(f"what {name} said stands: it is compared only, with --check")
+    with CHECKED[name](settings) as made:
+        yield made
 
 
 @dataclass(frozen=True, slots=True)
