@@ -1,4 +1,7 @@
-"""Nine rounds of ``make chaos``: each kind of part is killed once while events flow."""
+"""Six rounds of ``make chaos``: parts are killed while events flow.
+
+Access, lineage and the sink are killed by tests of their own; ``make chaos`` kills every kind.
+"""
 
 import sys
 from pathlib import Path
@@ -8,14 +11,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.chaos.rounds import choose, run
 
-SEEDS = (370, 322, 18, 15, 153, 29, 6, 7, 23)
+SEEDS = (370, 322, 153, 29, 6, 7)
 """322 soon after 370: docs/adr/0007-eager-rebalance.md."""
 
 
-def test_the_seeds_kill_every_kind_of_part() -> None:
+def test_the_seeds_kill_what_no_other_test_kills() -> None:
     victims = {choose(seed)[0].partition("-")[0] for seed in SEEDS}
-    processors = {"ledger", "access", "lineage", "drift", "alerts", "notify"}
-    assert victims == processors | {"sink", "clickhouse", "kafka"}
+    assert victims == {"ledger", "drift", "alerts", "notify", "clickhouse", "kafka"}
 
 
 @pytest.mark.timeout(600)

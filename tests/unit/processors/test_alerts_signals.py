@@ -308,6 +308,15 @@ def test_a_score_that_was_noticed_first_goes_on_in_the_alert_of_the_feature(log)
     assert states == {"score": "resolved", "location": "open"}
 
 
+def test_a_score_goes_with_the_feature_that_moved_last(log) -> None:
+    log.signal("age")
+    log.minute += 5
+    log.signal("dti", effect_size=2.5)
+    log.signal("", kind="score", monitor="(score).location", effect_size=3.0)
+    tiers = {alert["features"][0]: (alert["tier"], alert["signals"]) for alert in log.alerts()}
+    assert tiers == {"age": ("caution", 1), "dti": ("stop_the_line", 2)}
+
+
 def test_a_score_that_moves_long_after_a_feature_is_an_alert(log) -> None:
     log.signal("dti")
     log.minute += 61

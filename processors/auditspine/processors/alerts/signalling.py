@@ -74,9 +74,9 @@ def _cooled(step: Step, alert: Alert) -> int:
 
 
 def _host(step: Step, seen: Seen) -> Alert | None:
-    """Give the open alert of features that moved of late at the same place."""
+    """Give the open alert of the features that moved last at the same place, if that is of late."""
     found = [alert for alert in _late(step, seen) if alert.features]
-    return max(found, key=lambda alert: alert.kind == SEVERAL, default=None)
+    return max(found, key=lambda alert: (alert.last, alert.began), default=None)
 
 
 def _symptoms(step: Step, seen: Seen) -> list[Alert]:
