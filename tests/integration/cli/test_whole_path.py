@@ -218,7 +218,8 @@ def test_each_valid_event_is_evidence_once_and_each_other_is_quarantined_for_its
     ours = store.rows(
         "SELECT workload_name, toUInt32(count()), toUInt32(uniqExact(event_id)) FROM evidence "
         "WHERE event_type != 'producer.heartbeat' AND tenant IN ('north', 'south') "
-        "AND workload_name != 'scorer' AND NOT startsWith(workload_name, 'auditspine-') GROUP BY workload_name ORDER BY workload_name"
+        "AND workload_name != 'scorer' AND NOT startsWith(workload_name, 'auditspine-') "
+        "GROUP BY workload_name ORDER BY workload_name"
     )
     assert ours == [[name, EVENTS, EVENTS] for name in sorted(PRODUCERS)]
 
