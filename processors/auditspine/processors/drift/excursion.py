@@ -18,7 +18,7 @@ _SLACKS = np.array([0.25, 1.0, 2.5])[:, None]  # standard errors of a block's me
 _MOST = 60.0  # so that what is over is forgotten again
 _FOLLOWED = 9  # blocks, with the one that raises the alarm
 _WAYS = 2 * len(_SLACKS)
-_FIELDS = ("excess", "total", "rows", "position", "at")
+_FIELDS = ("excess", "total", "squares", "rows", "position", "at")
 
 
 class Window(NamedTuple):
@@ -26,12 +26,14 @@ class Window(NamedTuple):
 
     Attributes:
         mean: Mean of its score in them.
+        sd: Its standard deviation in them.
         rows: How many have a value.
         position: Position of the first in the log.
         at: The broker's time of the first, milliseconds.
     """
 
     mean: float
+    sd: float
     rows: int
     position: int
     at: int
@@ -52,11 +54,19 @@ class Excursions:
         self.arrays = {name: np.zeros((_WAYS, monitors)) for name in _FIELDS}
         self.arrays["fresh"] = np.zeros((1, monitors))
 
-    def add(self, totals: Floats, rows: Floats, expected: Expected, first: tuple[int, int]) -> None:
+    def add(
+        self,
+        totals: Floats,
+        squares: Floats,
+        rows: Floats,
+        expected: Expected,
+        first: tuple[int, int],
+    ) -> None:
         """Take a block.
 
         Args:
             totals: Sum of each monitor's score.
+            squares: Sum of its squares; of a spread's, of what it is the square of.
             rows: Number of values.
             expected: What training says of a row.
             first: Position and time of the block's first row.
@@ -71,6 +81,8 @@ class Excursions:
         on = ~idle
         a["total"] *= on
         a["total"] += totals
+        a["squares"] *= on
+        a["squares"] += squares
         a["rows"] *= on
         a["rows"] += rows
         np.putmask(a["position"], idle, first[0])
@@ -107,8 +119,10 @@ class Excursions:
         """
         own = {name: array[:, index : index + 1] for name, array in self.arrays.items()}
         best = int(_gains(own["total"], own["rows"], np.array([mean])).argmax())
-        total, rows, position, at = (float(own[name][best, 0]) for name in _FIELDS[1:])
-        return Window(total / max(rows, 1.0), int(rows), int(position), int(at))
+        total, squares, rows, position, at = (float(own[name][best, 0]) for name in _FIELDS[1:])
+        found = total / max(rows, 1.0)
+        sd = max(squares / max(rows, 1.0) - found**2, 0.0) ** 0.5
+        return Window(found, sd, int(rows), int(position), int(at))
 
     def insert(self, before: list[int], after: list[int]) -> None:
         """Make room for monitors at the end of each of the three kinds.

@@ -228,7 +228,7 @@ class _Errors:
             int(position),
             int(at),
             (mean, sd, known),
-            rate,
+            (rate, (rate * (1 - rate)) ** 0.5),
         )
         rank = rank_of(step.policy, alarm, event)
         if rate > mean and self.seen.speaks(_ERROR.name, event.appended_at, alarm.effect, rank):

@@ -59,7 +59,7 @@ def of_alarm(where: Where, family: Family, alarm: Alarm, cause: SealedEvent) -> 
             "rows": alarm.rows,
             "started_at": moment(alarm.started_at),
             "reference": {"rows": known, "mean": mean, "sd": sd},
-            "current": {"rows": alarm.rows, "mean": alarm.found, "sd": None},
+            "current": {"rows": alarm.rows, "mean": alarm.found[0], "sd": alarm.found[1]},
             "evidence": _range(cause, alarm.first_position),
             "false_alarms_per_week": family.rows_a_week / alarm.threshold,
             "detail": _sentence(alarm),
@@ -181,7 +181,7 @@ def _range(cause: SealedEvent, first: int) -> dict[str, Any]:
 def _sentence(alarm: Alarm) -> str:
     monitor, effect = alarm.monitor, alarm.effect
     subject = monitor.name.rpartition(".")[0] or monitor.name
-    mean, found = alarm.expected[0], alarm.found
+    mean, found = alarm.expected[0], alarm.found[0]
     way = "higher" if effect > 0 else "lower"
     if monitor.name.endswith(".location"):
         return f"{subject} lies {abs(effect):.2f} training standard deviations {way} than expected"

@@ -40,7 +40,7 @@ class Alarm:
         first_position: Where the window began, in the log.
         started_at: When, milliseconds.
         expected: Mean, standard deviation and rows of the reference.
-        found: Mean in the window.
+        found: Mean and standard deviation in the window; the latter of places and rates alone.
         begun: Whether it is raised at this block, and not only followed: how far did it move?
     """
 
@@ -53,7 +53,7 @@ class Alarm:
     first_position: int
     started_at: int
     expected: tuple[float, float, int]
-    found: float
+    found: tuple[float, float | None]
     begun: bool = True
 
 
@@ -151,12 +151,13 @@ class Watch:
         parts = zip(self._banks, (places, places, rates), strict=True)
         alarms = np.concatenate([_run(bank, part, sums.hours) for bank, part in parts], axis=1)
         values = np.concatenate([sums.totals, sums.squares, sums.rate_totals], axis=1)
+        squares = np.concatenate([sums.squares, sums.squares, sums.rate_totals], axis=1)
         counts = np.concatenate([sums.counts, sums.counts, sums.rate_counts], axis=1)
         expected = self.layout.expected
         for block in range(len(alarms)):
             start = (first + block) * BLOCK
             where = (int(held.positions[start]), int(held.times[start]))
-            self._excursions.add(values[block], counts[block], expected, where)
+            self._excursions.add(values[block], squares[block], counts[block], expected, where)
             self.blocks += 1
             row = start + BLOCK - 1 - kept
             for index in self._excursions.follow(alarms[block]):
@@ -183,6 +184,7 @@ class Watch:
             effect = float(np.sqrt(max(window.mean, 0.0) / mean) - 1)
         else:
             effect = window.mean - mean
+        is_scale = places <= index < places + spreads
         return Alarm(
             index,
             self.layout.monitors[index],
@@ -193,7 +195,7 @@ class Watch:
             window.position,
             window.at,
             (mean, sd, int(expected.rows[index])),
-            window.mean,
+            (window.mean, None if is_scale else window.sd),
             begun,
         )
 

@@ -26,7 +26,7 @@ _BEHIND = """
             ) AS l ON l.tenant = e.tenant WHERE e.last > l.folded
         ) + (
             SELECT count() FROM (
-                SELECT tenant, count() AS accesses FROM committed_evidence
+                SELECT tenant, uniqExact(event_id) AS accesses FROM committed_evidence
                 WHERE has({tenants:Array(String)}, tenant) AND event_type = 'artifact.accessed'
                 GROUP BY tenant
             ) AS e LEFT JOIN (
