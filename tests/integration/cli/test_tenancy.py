@@ -44,7 +44,7 @@ SCOPE = {
     "network": "",
 }
 MOVE = ("tenants", "move", "harbor", "--reason", "test", "--quiet", "0", "--json")
-LANDING = 8  # looks at what processors say now and then, which is sealed before it lands
+LANDING = 3  # looks at what processors say now and then, which is sealed before it lands
 TABLES = ("lineage_nodes", "lineage_edges", "lineage_marks", "access_edges", "access_verdicts")
 FINDINGS = (
     "SELECT toString(kind) AS kind, artifact_kind, artifact_name, position FROM findings FINAL "
