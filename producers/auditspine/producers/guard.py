@@ -11,7 +11,6 @@
 It follows the serving topic; what is written there, and when, is the alerts processor's to say.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Collection, Mapping
@@ -26,7 +25,6 @@ from auditspine.producers.serving_follower import ServingFollower, now_s
 from auditspine.producers.serving_view import NOTHING_SAID, STRICTNESS, Action, Knowledge, View
 from auditspine.producers.settings import connection
 
-_log = logging.getLogger(__name__)
 _DIGEST_BYTES = 32
 _LOOK_S = 0.05
 

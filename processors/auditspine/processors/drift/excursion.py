@@ -6,6 +6,7 @@ explains the values best estimates when the change began. They raise no alarm th
 Source: Page, *Continuous inspection schemes*, 1954.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -124,7 +125,7 @@ class Excursions:
         sd = max(squares / max(rows, 1.0) - found**2, 0.0) ** 0.5
         return Window(found, sd, int(rows), int(position), int(at))
 
-    def insert(self, before: list[int], after: list[int]) -> None:
+    def insert(self, before: Sequence[int], after: Sequence[int]) -> None:
         """Make room for monitors at the end of each of the three kinds.
 
         Args:

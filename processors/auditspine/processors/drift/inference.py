@@ -181,7 +181,7 @@ class ModelWatch:
     def _set_budget(self, step: Step, event: SealedEvent) -> None:
         rows = self._seen.rows_a_week(event.appended_at)
         allowed = step.policy.budget.false_alarms_per_week
-        monitors = max(len(self.watch.layout.monitors), 1)
+        monitors = max(self.watch.monitors, 1)
         share = (1 - ERROR_SHARE) * allowed
         self.watch.set_run_length(max(_LEAST_RUN, monitors * rows / share))
 
@@ -257,7 +257,7 @@ class ModelWatch:
         return Where(body["deployment"], body["model"], self._seen.profile_event_id)
 
     def _family(self, step: Step) -> Family:
-        monitors = max(len(self.watch.layout.monitors), 1)
+        monitors = max(self.watch.monitors, 1)
         share = (1 - ERROR_SHARE) * step.policy.budget.false_alarms_per_week
         rows = self.watch.run_length / monitors * share
         return Family(monitors, rows, step.policy.digest)

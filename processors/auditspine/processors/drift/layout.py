@@ -161,14 +161,18 @@ class Layout:
             self._add_categorical(given)
         self.slots[given.name] = Slot(given, score, rate, len(self.rates) - rate)
 
-    def banks(self, since: "Layout | None" = None) -> tuple[Bank, Bank, Bank]:
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many monitors there are of places, spreads and rates."""
+        return len(self.places), len(self.spreads), len(self.rates)
+
+    def banks(self, since: tuple[int, int, int] = (0, 0, 0)) -> tuple[Bank, Bank, Bank]:
         """Make the banks of its monitors: places, spreads, rates.
 
         Args:
-            since: The layout before inputs were added: then of the added monitors only.
+            since: Its sizes before inputs were added: then of the added monitors only.
         """
-        placed = self.placed[len(since.placed) if since else 0 :]
-        expected = self._expected[len(since.rates) if since else 0 :]
+        placed, expected = self.placed[since[0] :], self._expected[since[2] :]
         profiles = [each.profile for each in placed]
         rows = np.array([each.known_rows for each in profiles])
         means = np.array([each.mean for each in profiles])
@@ -201,10 +205,6 @@ class Layout:
             np.maximum(np.concatenate([sds, np.sqrt(rates * (1 - rates))]), _LEAST_SD),
             np.array(rows, dtype=float),
         )
-
-    def copy(self) -> "Layout":
-        """Give the same layout, to compare with after inputs were added."""
-        return Layout(self.inputs)
 
     def _add_numeric(self, given: NumericInput) -> None:
         profile, kind = given.profile, _kind(given.name)

@@ -105,9 +105,7 @@ class Seen:
 
     def is_due(self, at: int, every_ms: int) -> bool:
         """Tell whether a prediction begins a report; a clock that was far ahead begins anew."""
-        return not self.reported <= at < self.reported + every_ms and (
-            at >= self.reported or at < self.reported - every_ms
-        )
+        return not self.reported - every_ms <= at < self.reported + every_ms
 
     def note(self, events: list[SealedEvent], names: set[str]) -> None:
         """Note predictions for the next report."""

@@ -115,16 +115,13 @@ class Watch:
 
     def add(self, inputs: Sequence[Input]) -> None:
         """Watch more inputs from the next row on."""
-        before = self.layout.copy()
-        order = [len(before.places), len(before.spreads), len(before.rates)]
+        before = self.layout.sizes
         for each in inputs:
             self.layout.add(each)
         for bank, more in zip(self._banks, self.layout.banks(before), strict=True):
             bank.append(more)
             bank.set_run_length(self.run_length)
-        self._excursions.insert(
-            order, [len(self.layout.places), len(self.layout.spreads), len(self.layout.rates)]
-        )
+        self._excursions.insert(before, self.layout.sizes)
         if self._rest is not None:
             self._rest = self._rest.widened(len(self.layout.places), len(self.layout.rates))
 

@@ -85,15 +85,6 @@ class SourceEnds:
             return self._look(partition, offset)
         return offset
 
-    def is_read(self, partition: int, offset: int) -> bool:
-        """Tell whether all of a partition is read for one who has read to an offset.
-
-        Raises:
-            ReplayError: The broker does not say.
-        """
-        end = self.end(partition)
-        return self.reached(partition, offset, end) >= end
-
     def close(self) -> None:
         """Give up the connection."""
         if self._consumer is not None:
