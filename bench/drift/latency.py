@@ -117,10 +117,10 @@ def _trials(data: Path, inbox: _Inbox, trials: int) -> list[float]:
     ) as client:
         _trained(client)
         names = [f"place{number:03}" for number in range(trials)]
-        for name in names:
+        for name in [*names, "ready"]:
             _predict(client, name, "income")
-        client.flush(60)
-        time.sleep(2.0)  # the monitors are set up: a worker that starts is not what is measured
+        _predict(client, "ready", "income", "surprise")
+        inbox.wait_for("ready")  # all monitors are set up: a start is not what is measured
         took = []
         for name in names:
             began = time.monotonic()
