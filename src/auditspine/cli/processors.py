@@ -15,12 +15,12 @@ from auditspine.cli.connections import (
 )
 from auditspine.cli.errors import CliError
 from auditspine.cli.known_heads import CommittedHeads
+from auditspine.cli.policies import access_policy, drift_policy
 from auditspine.cli.settings import Settings
-from auditspine.cli.speaking import drift_policy, drift_to_check, make_speaking
+from auditspine.cli.speaking import drift_to_check, make_speaking
 from auditspine.ledger.keyfile import read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.processors.access.fold import AccessProjection
-from auditspine.processors.access.policy import AccessPolicy
 from auditspine.processors.alerts.fold import AlertsProjection
 from auditspine.processors.hosting import run_worker
 from auditspine.processors.ledger.app import make_ledger_app
@@ -30,7 +30,7 @@ from auditspine.processors.projection.port import Projection
 
 PROJECTIONS: Mapping[str, Callable[[Settings], Projection]] = {
     "access": lambda settings: AccessProjection(
-        _access_policy(settings), settings.access_rules, settings.topics.partition_count("access")
+        access_policy(settings), settings.access_rules, settings.topics.partition_count("access")
     ),
     "lineage": lambda _: LineageProjection(),
 }
@@ -95,12 +95,3 @@ def _ledger(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
             known_heads=heads,
         )
     )
-
-
-def _access_policy(settings: Settings) -> AccessPolicy:
-    if settings.access_policy is None:
-        return AccessPolicy()
-    try:
-        return AccessPolicy(settings.access_policy.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CliError(f"the access policy {settings.access_policy} cannot be read: {exc}") from exc

@@ -22,12 +22,12 @@ from auditspine.cli.connections import clickhouse_store, kafka_properties
 from auditspine.cli.control import ControlTopic, Said
 from auditspine.cli.errors import CliError
 from auditspine.cli.following import Following, JoinedLogs
+from auditspine.cli.policies import drift_policy
 from auditspine.cli.settings import Settings
 from auditspine.cli.speaker import ClockLoop, ProcessorSpeaker
 from auditspine.ledger.keyfile import read_key
 from auditspine.processors.alerts.fold import AlertsProjection
 from auditspine.processors.drift.fold import DriftProjection
-from auditspine.processors.drift.policy import DriftPolicy, parse_policy, shipped_policy
 from auditspine.processors.drift.predictions import PredictionFiles, ReadLogs
 from auditspine.processors.drift.profiles import ProfileIndex, SealedProfiles
 from auditspine.processors.hosting import BlockingLoop, LoopService
@@ -64,22 +64,6 @@ def make_speaking(
         "notify": _notify,
     }
     return makers[name](settings, kafka, instance)
-
-
-def drift_policy(settings: Settings) -> DriftPolicy:
-    """Give the drift policy that the settings name, or the shipped one.
-
-    Raises:
-        CliError: It cannot be read.
-        PolicyError: It cannot be used.
-    """
-    path = settings.drift_policy
-    if path is None:
-        return shipped_policy()
-    try:
-        return parse_policy(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CliError(f"the drift policy {path} cannot be read: {exc}") from exc
 
 
 @contextmanager

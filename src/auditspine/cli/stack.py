@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from auditspine.cli.errors import BrokerUnreachableError, CliError
 from auditspine.cli.genesis import prepare, prepare_clickhouse
+from auditspine.cli.policies import check_files
 from auditspine.cli.settings import Settings
 from auditspine.embedded.clickhouse.process import ClickHouseProcess, is_ready
 from auditspine.embedded.datadir import DataDir
@@ -184,7 +185,7 @@ def supervised(
         progress: Told what takes time.
 
     Raises:
-        CliError: The settings name another Kafka or ClickHouse.
+        CliError: The settings name another Kafka or ClickHouse, or a policy that cannot be used.
         EmbeddedError: The directory is in use, or something needed cannot be had.
         Exception: What the preparation failed of, at the end of the block.
     """
@@ -196,6 +197,7 @@ def supervised(
         )
     if settings.space not in (None, SHARED):
         raise CliError("the stack runs every space: unset AUDITSPINE_SPACE, without --space")
+    check_files(settings)
     data = DataDir(settings.data_dir.absolute())
     with own(data) as owner:
         preparation = Preparation(
