@@ -37,6 +37,9 @@ ColumnType = Literal["boolean", "integer", "real", "text", "category", "timestam
 Severity = Literal["info", "minor", "major", "critical"]
 """How much a finding matters, least first."""
 
+RuleOutcome = Literal["passed", "waived", "failed", "error"]
+"""How a rule can end; an exception waives it; an error is no pass."""
+
 Sensitivity = Literal["public", "internal", "confidential", "restricted"]
 """How harmful disclosure would be, least first."""
 
@@ -69,11 +72,20 @@ ApprovalDecision = Literal["approved", "approved_with_conditions", "rejected", "
 Operation = Literal["read", "write", "list", "delete", "export"]
 """What is done with an artifact."""
 
+QuarantineAction = Literal["quarantined", "released"]
+"""Whether a quarantine begins or ends."""
+
 RetiredContent = Literal["kept", "archived", "deleted"]
 """What became of a retired artifact's content."""
 
 Split = Literal["all", "train", "validation", "test"]
 """What part of a dataset a snapshot is."""
+
+DecisionOutcome = Literal["allow", "needs_review", "deny"]
+"""What is decided on a request: it may be deployed; people must decide first; it may not."""
+
+DecisionCause = Literal["requested", "evidence", "revoked", "expired"]
+"""Why a decision is made."""
 
 DeploymentAction = Literal["deployed", "scaled", "paused", "resumed", "rolled_back", "retired"]
 """What is done to a deployment."""
@@ -423,6 +435,18 @@ class LabelCount(Record, frozen=True):
     rows: Count
 
 
+class LogPosition(Record, frozen=True):
+    """How far a log was read.
+
+    Attributes:
+        origin: The log's identity: region/cluster/topic-id/partition.
+        size: Entries of it that were read.
+    """
+
+    origin: Name
+    size: Count
+
+
 class LogRange(Record, frozen=True):
     """A tenant's entries in a range of a log, and what proves that none is missing.
 
@@ -503,6 +527,39 @@ class Param(Record, frozen=True):
     name: Name
     value: Text
     unit: Text = ""
+
+
+class PersonalSignature(Record, frozen=True):
+    """A person's own signature, and what binds its key to that person.
+
+    Attributes:
+        public_key: The person's key; made at their login and never a service's.
+        envelope: A DSSE envelope, JSON: what was signed, with name, time and meaning of the
+            signature, and the signature.
+        id_token: The identity provider's token for that login, a JWT; its nonce commits to the key.
+    """
+
+    public_key: PublicKey
+    envelope: Document
+    id_token: Document
+
+
+class RuleResult(Record, frozen=True):
+    """What one rule of a release policy came to.
+
+    Attributes:
+        rule: Name of the rule.
+        result: What it came to.
+        reason: Why, in words.
+        evidence: The event_ids of what it read.
+        exception_id: The exception that stands for it; null when there is none.
+    """
+
+    rule: Token
+    result: RuleOutcome
+    reason: Statement
+    evidence: tuple[EventId, ...] = ()
+    exception_id: Token | None = None
 
 
 class SealedRange(Record, frozen=True):
@@ -796,6 +853,8 @@ class ApprovalDecidedBody(Body, frozen=True):
         conditions: What must be kept for it to hold.
         expires_at: When it ends, UTC; null for never.
         validations: Evaluations that it rests on.
+        environment: The environment that it is for; null when it is for none in particular.
+        signature: The approver's own signature; null when a service reports the decision.
     """
 
     subject: ArtifactRef
@@ -805,6 +864,8 @@ class ApprovalDecidedBody(Body, frozen=True):
     conditions: tuple[Statement, ...] = ()
     expires_at: Timestamp | None = None
     validations: tuple[ArtifactRef, ...]
+    environment: Token | None = None
+    signature: PersonalSignature | None = None
 
 
 class ApprovalDecided(Event, frozen=True):
@@ -815,6 +876,38 @@ class ApprovalDecided(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.ApprovalDecided"
 
     body: ApprovalDecidedBody
+
+
+class ApprovalRequestedBody(Body, frozen=True):
+    """What approval.requested says.
+
+    Attributes:
+        request_id: The event_id of the deployment request.
+        model: The model; an approval binds to its digest.
+        environment: Where it is to be deployed.
+        roles: Roles whose holders may approve.
+        needed: Approvals by different people that the policy asks for.
+        given: How many of them are given.
+        reason: One sentence for people.
+    """
+
+    request_id: EventId
+    model: ArtifactRef
+    environment: Token
+    roles: tuple[Token, ...]
+    needed: IntCount
+    given: IntCount
+    reason: Statement
+
+
+class ApprovalRequested(Event, frozen=True):
+    """A release waits for people to decide on it."""
+
+    event_type: ClassVar[str] = "approval.requested"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ApprovalRequested"
+
+    body: ApprovalRequestedBody
 
 
 class ArtifactAccessedBody(Body, frozen=True):
@@ -849,6 +942,30 @@ class ArtifactAccessed(Event, frozen=True):
     body: ArtifactAccessedBody
 
 
+class ArtifactQuarantinedBody(Body, frozen=True):
+    """What artifact.quarantined says.
+
+    Attributes:
+        artifact: The artifact; this digest only.
+        action: Whether it begins or ends.
+        reason: Why.
+    """
+
+    artifact: ArtifactRef
+    action: QuarantineAction
+    reason: Statement
+
+
+class ArtifactQuarantined(Event, frozen=True):
+    """An artifact must not be used, or may be again."""
+
+    event_type: ClassVar[str] = "artifact.quarantined"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ArtifactQuarantined"
+
+    body: ArtifactQuarantinedBody
+
+
 class ArtifactRetiredBody(Body, frozen=True):
     """What artifact.retired says.
 
@@ -871,6 +988,33 @@ class ArtifactRetired(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.ArtifactRetired"
 
     body: ArtifactRetiredBody
+
+
+class ArtifactSignedBody(Body, frozen=True):
+    """What artifact.signed says.
+
+    Attributes:
+        artifact: The artifact.
+        format: Format of the signature, e.g. dsse.
+        envelope: The signature: a DSSE envelope, JSON, over an in-toto statement that names the
+            digest.
+        public_key: The key that it is signed with.
+    """
+
+    artifact: ArtifactRef
+    format: Token
+    envelope: Document
+    public_key: PublicKey
+
+
+class ArtifactSigned(Event, frozen=True):
+    """Whoever made an artifact signed its bytes."""
+
+    event_type: ClassVar[str] = "artifact.signed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ArtifactSigned"
+
+    body: ArtifactSignedBody
 
 
 class CodeCommittedBody(Body, frozen=True):
@@ -989,6 +1133,57 @@ class DatasetSnapshotted(Event, frozen=True):
     body: DatasetSnapshottedBody
 
 
+class DecisionMadeBody(Body, frozen=True):
+    """What decision.made says.
+
+    Attributes:
+        decision_id: Identifier of the decision; a deployment that rests on it names it.
+        request_id: The event_id of the deployment request.
+        model: The model; this digest only.
+        environment: Where it may, or may not, be deployed; this environment only.
+        outcome: The decision.
+        cause: Why now: it was asked for; something came that it waited for; what it rested on was
+            taken back, or ran out.
+        supersedes: The decision that it replaces; null for none.
+        risk_class: Risk class that it was judged by.
+        jurisdictions: Jurisdictions whose overlays were applied.
+        rules: Every rule with its result and the evidence that it read.
+        exceptions: Exceptions that it rests on.
+        artifacts: Artifacts that it read of.
+        policy: SHA-256 of the release policy; null when there is none.
+        positions: How far each log was read: the same logs so far give the same decision.
+        valid_until: When what it rests on runs out, UTC; null when nothing does.
+        reason: One sentence for people.
+    """
+
+    decision_id: Token
+    request_id: EventId
+    model: ArtifactRef
+    environment: Token
+    outcome: DecisionOutcome
+    cause: DecisionCause
+    supersedes: Token | None = None
+    risk_class: Token
+    jurisdictions: tuple[Token, ...] = ()
+    rules: tuple[RuleResult, ...]
+    exceptions: tuple[Token, ...] = ()
+    artifacts: tuple[ArtifactRef, ...] = ()
+    policy: Digest | None = None
+    positions: tuple[LogPosition, ...]
+    valid_until: Timestamp | None = None
+    reason: Statement
+
+
+class DecisionMade(Event, frozen=True):
+    """A deployment request was decided on by the release policy."""
+
+    event_type: ClassVar[str] = "decision.made"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.DecisionMade"
+
+    body: DecisionMadeBody
+
+
 class DeploymentChangedBody(Body, frozen=True):
     """What deployment.changed says.
 
@@ -1000,6 +1195,7 @@ class DeploymentChangedBody(Body, frozen=True):
         traffic_share: Share of the traffic that it serves from now, 0 to 1.
         approval_event_id: The event_id of the approval that allows it; null when there is none.
         replaces: The model that it served before.
+        decision_id: The release decision that allows it; null when there is none.
     """
 
     deployment: ArtifactRef
@@ -1009,6 +1205,7 @@ class DeploymentChangedBody(Body, frozen=True):
     traffic_share: Ratio = 1.0
     approval_event_id: EventId | None = None
     replaces: ArtifactRef | None = None
+    decision_id: Token | None = None
 
 
 class DeploymentChanged(Event, frozen=True):
@@ -1019,6 +1216,37 @@ class DeploymentChanged(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.DeploymentChanged"
 
     body: DeploymentChangedBody
+
+
+class DeploymentRequestedBody(Body, frozen=True):
+    """What deployment.requested says.
+
+    Attributes:
+        model: The model; what is decided holds for its digest.
+        environment: Where it is to be deployed, e.g. production.
+        risk_class: Risk class of the decisions that it is to make.
+        purpose: What it is to be used for, as the permitted purposes of datasets name it.
+        jurisdictions: Jurisdictions that it is to decide in, beside those that the policy sets for
+            its domain.
+        deployment: The deployment that is to serve it; null when not known yet.
+    """
+
+    model: ArtifactRef
+    environment: Token
+    risk_class: Token
+    purpose: Name
+    jurisdictions: tuple[Token, ...] = ()
+    deployment: ArtifactRef | None = None
+
+
+class DeploymentRequested(Event, frozen=True):
+    """Somebody asks to deploy an exact model."""
+
+    event_type: ClassVar[str] = "deployment.requested"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.DeploymentRequested"
+
+    body: DeploymentRequestedBody
 
 
 class DriftSignalledBody(Body, frozen=True):
@@ -1080,6 +1308,68 @@ class DriftSignalled(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.DriftSignalled"
 
     body: DriftSignalledBody
+
+
+class ExceptionExpiredBody(Body, frozen=True):
+    """What exception.expired says.
+
+    Attributes:
+        exception_id: The exception.
+        subject: The model.
+        environment: Where it was for.
+        decisions: Decisions that rested on it.
+        reason: One sentence for people.
+    """
+
+    exception_id: Token
+    subject: ArtifactRef
+    environment: Token
+    decisions: tuple[Token, ...] = ()
+    reason: Statement
+
+
+class ExceptionExpired(Event, frozen=True):
+    """An exception is over."""
+
+    event_type: ClassVar[str] = "exception.expired"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ExceptionExpired"
+
+    body: ExceptionExpiredBody
+
+
+class ExceptionGrantedBody(Body, frozen=True):
+    """What exception.granted says.
+
+    Attributes:
+        exception_id: Identifier of the exception.
+        subject: The model; this digest only.
+        environment: Where; this environment only.
+        rules: Rules of the release policy that it stands for.
+        compensating_control: What keeps the risk down instead.
+        role: The role in which it is granted.
+        expires_at: When it ends, UTC.
+        signature: The signature of whoever grants it.
+    """
+
+    exception_id: Token
+    subject: ArtifactRef
+    environment: Token
+    rules: tuple[Token, ...]
+    compensating_control: Statement
+    role: Token
+    expires_at: Timestamp
+    signature: PersonalSignature
+
+
+class ExceptionGranted(Event, frozen=True):
+    """A person lets a model be released although a rule does not hold."""
+
+    event_type: ClassVar[str] = "exception.granted"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.ExceptionGranted"
+
+    body: ExceptionGrantedBody
 
 
 class ExplanationAttachedBody(Body, frozen=True):
@@ -1172,6 +1462,42 @@ class FeatureDeprecated(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.FeatureDeprecated"
 
     body: FeatureDeprecatedBody
+
+
+class FindingRaisedBody(Body, frozen=True):
+    """What finding.raised says.
+
+    Attributes:
+        finding_id: Identifier of the finding.
+        kind: What was found, e.g. release_bypassed.
+        tier: What it asks for.
+        model: The model that it is about.
+        deployment: The deployment; null when there is none.
+        environment: Where.
+        owner: Who is told.
+        evidence: The event_ids that it rests on.
+        title: One sentence for people.
+    """
+
+    finding_id: Token
+    kind: Token
+    tier: AlertTier
+    model: ArtifactRef
+    deployment: ArtifactRef | None = None
+    environment: Token
+    owner: Name
+    evidence: tuple[EventId, ...] = ()
+    title: Statement
+
+
+class FindingRaised(Event, frozen=True):
+    """The release processor found that something went around it, or is about to run out."""
+
+    event_type: ClassVar[str] = "finding.raised"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.FindingRaised"
+
+    body: FindingRaisedBody
 
 
 class InvestigationDispositionedBody(Body, frozen=True):
@@ -1507,6 +1833,32 @@ class OutcomeObserved(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.OutcomeObserved"
 
     body: OutcomeObservedBody
+
+
+class PolicyPublishedBody(Body, frozen=True):
+    """What policy.published says.
+
+    Attributes:
+        name: What kind of policy it is, e.g. release.
+        digest: SHA-256 of the text.
+        text: The whole policy.
+        tenants: Tenants that it holds for; * for every one without a policy of its own.
+    """
+
+    name: Token
+    digest: Digest
+    text: Document
+    tenants: tuple[Token, ...]
+
+
+class PolicyPublished(Event, frozen=True):
+    """A policy holds from now."""
+
+    event_type: ClassVar[str] = "policy.published"
+    stream: ClassVar[str] = "control"
+    schema_name: ClassVar[str] = "auditspine.events.PolicyPublished"
+
+    body: PolicyPublishedBody
 
 
 class PredictionMadeBody(Body, frozen=True):
@@ -1970,17 +2322,25 @@ EVENTS: tuple[type[Event], ...] = (
     AlertResolved,
     AlertSilenced,
     ApprovalDecided,
+    ApprovalRequested,
     ArtifactAccessed,
+    ArtifactQuarantined,
     ArtifactRetired,
+    ArtifactSigned,
     CodeCommitted,
     DatasetFlagged,
     DatasetRegistered,
     DatasetSnapshotted,
+    DecisionMade,
     DeploymentChanged,
+    DeploymentRequested,
     DriftSignalled,
+    ExceptionExpired,
+    ExceptionGranted,
     ExplanationAttached,
     FeatureDefined,
     FeatureDeprecated,
+    FindingRaised,
     InvestigationDispositioned,
     InvestigationOpened,
     KeyRegistered,
@@ -1992,6 +2352,7 @@ EVENTS: tuple[type[Event], ...] = (
     ModelRegistered,
     NotificationDelivered,
     OutcomeObserved,
+    PolicyPublished,
     PredictionMade,
     ProducerHeartbeat,
     RoleGranted,

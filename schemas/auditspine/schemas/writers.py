@@ -25,6 +25,7 @@ from auditspine.schemas.wire import (
 _ACTOR_KIND = symbols(models.ActorKind)
 _COLUMN_TYPE = symbols(models.ColumnType)
 _SEVERITY = symbols(models.Severity)
+_RULE_OUTCOME = symbols(models.RuleOutcome)
 _SENSITIVITY = symbols(models.Sensitivity)
 _COMPARISON = symbols(models.Comparison)
 _REVIEW_DECISION = symbols(models.ReviewDecision)
@@ -33,8 +34,11 @@ _ALERT_CAUSE = symbols(models.AlertCause)
 _RESOLUTION_CAUSE = symbols(models.ResolutionCause)
 _APPROVAL_DECISION = symbols(models.ApprovalDecision)
 _OPERATION = symbols(models.Operation)
+_QUARANTINE_ACTION = symbols(models.QuarantineAction)
 _RETIRED_CONTENT = symbols(models.RetiredContent)
 _SPLIT = symbols(models.Split)
+_DECISION_OUTCOME = symbols(models.DecisionOutcome)
+_DECISION_CAUSE = symbols(models.DecisionCause)
 _DEPLOYMENT_ACTION = symbols(models.DeploymentAction)
 _REVIEW_STATUS = symbols(models.ReviewStatus)
 _DISPOSITION = symbols(models.Disposition)
@@ -251,6 +255,15 @@ def _label_count(value: models.LabelCount) -> bytes:
     )
 
 
+def _log_position(value: models.LogPosition) -> bytes:
+    return b"".join(
+        (
+            text(value.origin),
+            long(value.size),
+        )
+    )
+
+
 def _log_range(value: models.LogRange) -> bytes:
     return b"".join(
         (
@@ -303,6 +316,28 @@ def _param(value: models.Param) -> bytes:
             text(value.name),
             text(value.value),
             text(value.unit),
+        )
+    )
+
+
+def _personal_signature(value: models.PersonalSignature) -> bytes:
+    return b"".join(
+        (
+            fixed32(value.public_key),
+            text(value.envelope),
+            text(value.id_token),
+        )
+    )
+
+
+def _rule_result(value: models.RuleResult) -> bytes:
+    return b"".join(
+        (
+            text(value.rule),
+            _RULE_OUTCOME[value.result],
+            text(value.reason),
+            array(value.evidence, text),
+            NULL if value.exception_id is None else SOME + text(value.exception_id),
         )
     )
 
@@ -517,6 +552,8 @@ def _approval_decided_body(value: models.ApprovalDecidedBody) -> bytes:
             array(value.conditions, text),
             NULL if value.expires_at is None else SOME + micros(value.expires_at),
             array(value.validations, _artifact_ref),
+            NULL if value.environment is None else SOME + text(value.environment),
+            NULL if value.signature is None else SOME + _personal_signature(value.signature),
         )
     )
 
@@ -526,6 +563,29 @@ def _approval_decided(value: models.ApprovalDecided) -> bytes:
         (
             _envelope(value.envelope),
             _approval_decided_body(value.body),
+        )
+    )
+
+
+def _approval_requested_body(value: models.ApprovalRequestedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.request_id),
+            shared(value.model, _artifact_ref),
+            text(value.environment),
+            array(value.roles, text),
+            long(value.needed),
+            long(value.given),
+            text(value.reason),
+        )
+    )
+
+
+def _approval_requested(value: models.ApprovalRequested) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _approval_requested_body(value.body),
         )
     )
 
@@ -553,6 +613,25 @@ def _artifact_accessed(value: models.ArtifactAccessed) -> bytes:
     )
 
 
+def _artifact_quarantined_body(value: models.ArtifactQuarantinedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.artifact, _artifact_ref),
+            _QUARANTINE_ACTION[value.action],
+            text(value.reason),
+        )
+    )
+
+
+def _artifact_quarantined(value: models.ArtifactQuarantined) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _artifact_quarantined_body(value.body),
+        )
+    )
+
+
 def _artifact_retired_body(value: models.ArtifactRetiredBody) -> bytes:
     return b"".join(
         (
@@ -568,6 +647,26 @@ def _artifact_retired(value: models.ArtifactRetired) -> bytes:
         (
             _envelope(value.envelope),
             _artifact_retired_body(value.body),
+        )
+    )
+
+
+def _artifact_signed_body(value: models.ArtifactSignedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.artifact, _artifact_ref),
+            text(value.format),
+            text(value.envelope),
+            fixed32(value.public_key),
+        )
+    )
+
+
+def _artifact_signed(value: models.ArtifactSigned) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _artifact_signed_body(value.body),
         )
     )
 
@@ -658,6 +757,38 @@ def _dataset_snapshotted(value: models.DatasetSnapshotted) -> bytes:
     )
 
 
+def _decision_made_body(value: models.DecisionMadeBody) -> bytes:
+    return b"".join(
+        (
+            text(value.decision_id),
+            text(value.request_id),
+            shared(value.model, _artifact_ref),
+            text(value.environment),
+            _DECISION_OUTCOME[value.outcome],
+            _DECISION_CAUSE[value.cause],
+            NULL if value.supersedes is None else SOME + text(value.supersedes),
+            text(value.risk_class),
+            array(value.jurisdictions, text),
+            array(value.rules, _rule_result),
+            array(value.exceptions, text),
+            array(value.artifacts, _artifact_ref),
+            NULL if value.policy is None else SOME + fixed32(value.policy),
+            array(value.positions, _log_position),
+            NULL if value.valid_until is None else SOME + micros(value.valid_until),
+            text(value.reason),
+        )
+    )
+
+
+def _decision_made(value: models.DecisionMade) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _decision_made_body(value.body),
+        )
+    )
+
+
 def _deployment_changed_body(value: models.DeploymentChangedBody) -> bytes:
     return b"".join(
         (
@@ -668,6 +799,7 @@ def _deployment_changed_body(value: models.DeploymentChangedBody) -> bytes:
             double(value.traffic_share),
             NULL if value.approval_event_id is None else SOME + text(value.approval_event_id),
             NULL if value.replaces is None else SOME + shared(value.replaces, _artifact_ref),
+            NULL if value.decision_id is None else SOME + text(value.decision_id),
         )
     )
 
@@ -677,6 +809,28 @@ def _deployment_changed(value: models.DeploymentChanged) -> bytes:
         (
             _envelope(value.envelope),
             _deployment_changed_body(value.body),
+        )
+    )
+
+
+def _deployment_requested_body(value: models.DeploymentRequestedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.model, _artifact_ref),
+            text(value.environment),
+            text(value.risk_class),
+            text(value.purpose),
+            array(value.jurisdictions, text),
+            NULL if value.deployment is None else SOME + shared(value.deployment, _artifact_ref),
+        )
+    )
+
+
+def _deployment_requested(value: models.DeploymentRequested) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _deployment_requested_body(value.body),
         )
     )
 
@@ -712,6 +866,51 @@ def _drift_signalled(value: models.DriftSignalled) -> bytes:
         (
             _envelope(value.envelope),
             _drift_signalled_body(value.body),
+        )
+    )
+
+
+def _exception_expired_body(value: models.ExceptionExpiredBody) -> bytes:
+    return b"".join(
+        (
+            text(value.exception_id),
+            shared(value.subject, _artifact_ref),
+            text(value.environment),
+            array(value.decisions, text),
+            text(value.reason),
+        )
+    )
+
+
+def _exception_expired(value: models.ExceptionExpired) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _exception_expired_body(value.body),
+        )
+    )
+
+
+def _exception_granted_body(value: models.ExceptionGrantedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.exception_id),
+            shared(value.subject, _artifact_ref),
+            text(value.environment),
+            array(value.rules, text),
+            text(value.compensating_control),
+            text(value.role),
+            micros(value.expires_at),
+            _personal_signature(value.signature),
+        )
+    )
+
+
+def _exception_granted(value: models.ExceptionGranted) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _exception_granted_body(value.body),
         )
     )
 
@@ -779,6 +978,31 @@ def _feature_deprecated(value: models.FeatureDeprecated) -> bytes:
         (
             _envelope(value.envelope),
             _feature_deprecated_body(value.body),
+        )
+    )
+
+
+def _finding_raised_body(value: models.FindingRaisedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.finding_id),
+            text(value.kind),
+            _ALERT_TIER[value.tier],
+            shared(value.model, _artifact_ref),
+            NULL if value.deployment is None else SOME + shared(value.deployment, _artifact_ref),
+            text(value.environment),
+            text(value.owner),
+            array(value.evidence, text),
+            text(value.title),
+        )
+    )
+
+
+def _finding_raised(value: models.FindingRaised) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _finding_raised_body(value.body),
         )
     )
 
@@ -1024,6 +1248,26 @@ def _outcome_observed(value: models.OutcomeObserved) -> bytes:
         (
             _envelope(value.envelope),
             _outcome_observed_body(value.body),
+        )
+    )
+
+
+def _policy_published_body(value: models.PolicyPublishedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            fixed32(value.digest),
+            text(value.text),
+            array(value.tenants, text),
+        )
+    )
+
+
+def _policy_published(value: models.PolicyPublished) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _policy_published_body(value.body),
         )
     )
 
@@ -1366,17 +1610,25 @@ WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.AlertResolved: _alert_resolved,
     models.AlertSilenced: _alert_silenced,
     models.ApprovalDecided: _approval_decided,
+    models.ApprovalRequested: _approval_requested,
     models.ArtifactAccessed: _artifact_accessed,
+    models.ArtifactQuarantined: _artifact_quarantined,
     models.ArtifactRetired: _artifact_retired,
+    models.ArtifactSigned: _artifact_signed,
     models.CodeCommitted: _code_committed,
     models.DatasetFlagged: _dataset_flagged,
     models.DatasetRegistered: _dataset_registered,
     models.DatasetSnapshotted: _dataset_snapshotted,
+    models.DecisionMade: _decision_made,
     models.DeploymentChanged: _deployment_changed,
+    models.DeploymentRequested: _deployment_requested,
     models.DriftSignalled: _drift_signalled,
+    models.ExceptionExpired: _exception_expired,
+    models.ExceptionGranted: _exception_granted,
     models.ExplanationAttached: _explanation_attached,
     models.FeatureDefined: _feature_defined,
     models.FeatureDeprecated: _feature_deprecated,
+    models.FindingRaised: _finding_raised,
     models.InvestigationDispositioned: _investigation_dispositioned,
     models.InvestigationOpened: _investigation_opened,
     models.KeyRegistered: _key_registered,
@@ -1388,6 +1640,7 @@ WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.ModelRegistered: _model_registered,
     models.NotificationDelivered: _notification_delivered,
     models.OutcomeObserved: _outcome_observed,
+    models.PolicyPublished: _policy_published,
     models.PredictionMade: _prediction_made,
     models.ProducerHeartbeat: _producer_heartbeat,
     models.RoleGranted: _role_granted,

@@ -46,6 +46,7 @@ SPEAKERS: Mapping[str, tuple[str, ...]] = {
     "drift": ("drift.signalled", "serving.observed"),
     "alerts": ("alert.raised", "alert.resolved", "investigation.opened", "serving_state.changed"),
     "notify": ("notification.delivered",),
+    "release": ("decision.made", "approval.requested", "exception.expired", "finding.raised"),
 }
 """The processors that publish events, and which: each has a key of its own for all tenants.
 

@@ -8,6 +8,7 @@ was known at each of its sizes (DESIGN, invariant 2). Events are dicts as
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -36,6 +37,10 @@ RESERVED = frozenset(
         "investigation.opened",
         "serving_state.changed",
         "notification.delivered",
+        "approval.requested",
+        "decision.made",
+        "exception.expired",
+        "finding.raised",
     )
 )
 """The event types that the platform's processors derive: no glob covers them.
@@ -93,6 +98,24 @@ class OpenedLog(NamedTuple):
     format: int
 
 
+class PublishedPolicy(NamedTuple):
+    """A policy that the control log holds.
+
+    Attributes:
+        position: Position of the entry; it holds for what rests on more entries than that.
+        name: What kind of policy it is.
+        digest: SHA-256 of the text, 32 bytes.
+        text: The whole policy.
+        tenants: Tenants that it holds for; :data:`EVERY_TENANT` for each without one of its own.
+    """
+
+    position: int
+    name: str
+    digest: bytes
+    text: str
+    tenants: frozenset[str]
+
+
 class Finding(NamedTuple):
     """A valid control entry that changed nothing, and why."""
 
@@ -110,6 +133,7 @@ class ControlState:
         keys: Public key to what is registered for it.
         logs: Origin to opened log.
         tenancy: Where each tenant's events count.
+        policies: Published policies, oldest first.
         findings: Valid entries that were ignored.
         size: Entries folded, valid or not.
     """
@@ -119,8 +143,19 @@ class ControlState:
     keys: dict[bytes, RegisteredKey] = field(default_factory=dict)
     logs: dict[str, OpenedLog] = field(default_factory=dict)
     tenancy: Tenancy = field(default_factory=Tenancy)
+    policies: list[PublishedPolicy] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     size: int = 0
+
+    def policy(self, name: str, tenant: str, size: int) -> PublishedPolicy | None:
+        """Give the policy of a name that held for a tenant in the log's first ``size`` entries.
+
+        The last that names the tenant; without one, the last for every tenant.
+        """
+        known = [each for each in self.policies if each.name == name and each.position < size]
+        own = [each for each in known if tenant in each.tenants]
+        shared = [each for each in known if EVERY_TENANT in each.tenants]
+        return next(reversed(own or shared), None)
 
     def apply(self, position: int, event: Mapping[str, Any] | None) -> None:
         """Fold the next entry.
@@ -233,6 +268,18 @@ class ControlState:
             self.tenancy.shared = opened.topic.removesuffix(_CONTROL)
         return ""
 
+    def _publish_policy(self, event: Mapping[str, Any]) -> str:
+        body = event["body"]
+        digest = bytes(body["digest"])
+        if sha256(body["text"].encode("utf-8", "surrogatepass")).digest() != digest:
+            return "the policy's digest is not that of its text"
+        self.policies.append(
+            PublishedPolicy(
+                self._position, body["name"], digest, body["text"], frozenset(body["tenants"])
+            )
+        )
+        return ""
+
     def _decide_tenancy(self, event: Mapping[str, Any]) -> str:
         tenant = event["body"].get("tenant")
         if tenant is not None and tenant not in self.tenants:
@@ -253,5 +300,6 @@ _FOLDS: Mapping[str, Callable[[ControlState, Mapping[str, Any]], str]] = Mapping
         "log.opened": ControlState._open_log,  # noqa: SLF001
         "tenancy.decided": ControlState._decide_tenancy,  # noqa: SLF001
         "tenant.moved": ControlState._move_tenant,  # noqa: SLF001
+        "policy.published": ControlState._publish_policy,  # noqa: SLF001
     }
 )

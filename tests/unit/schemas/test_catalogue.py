@@ -14,11 +14,11 @@ from auditspine.schemas.parse import parse_json
 from auditspine.schemas.source import inline, types
 
 STREAMS = {
-    "lifecycle": 30,
+    "lifecycle": 38,
     "access": 6,
     "inference": 1,
     "outcomes": 1,
-    "control": 7,
+    "control": 8,
 }
 
 
