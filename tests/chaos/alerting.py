@@ -25,6 +25,7 @@ from auditspine.processors.projection.findings import Source, derived_event_id
 from auditspine.processors.projection.follower import Parts
 from auditspine.processors.projection.port import Derived, Projection
 from auditspine.processors.projection.rebuild import rebuild
+from auditspine.processors.projection.sealed_index import SealedIndex
 from auditspine.sinks.notify.port import notification_id
 
 RECEIVER = "on-call"
@@ -84,7 +85,8 @@ def derived_differences(settings, store: ClickHouse) -> list[str]:
     problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="auditspine-folded-") as folder:
         again = settings.model_copy(update={"state_dir": Path(folder)})
-        profiles = SealedProfiles(make_parts(ProfileIndex(), again, kafka), settings.topics, kafka)
+        index = make_parts(ProfileIndex(), again, kafka)
+        profiles = SealedProfiles(SealedIndex(index, settings.topics, kafka))
         predictions = PredictionFiles(Path(folder), ReadLogs(), 90)
         policy = shipped_policy()
         try:

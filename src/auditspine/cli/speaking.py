@@ -35,6 +35,7 @@ from auditspine.processors.notify.fold import NotifyProjection
 from auditspine.processors.projection.app import ProjectionApp
 from auditspine.processors.projection.findings import Source
 from auditspine.processors.projection.port import Projection
+from auditspine.processors.projection.sealed_index import SealedIndex
 from auditspine.processors.projection.source_ends import SourceEnds
 from auditspine.producers.errors import EventError
 from auditspine.sinks.notify.port import UnrecordableError
@@ -76,7 +77,8 @@ def drift_to_check(settings: Settings) -> Iterator[DriftProjection]:
     kafka = {"log_level": "0", **kafka_properties(settings)}
     with tempfile.TemporaryDirectory(prefix="auditspine-drift-") as folder:
         again = settings.model_copy(update={"state_dir": Path(folder)})
-        profiles = SealedProfiles(make_parts(ProfileIndex(), again, kafka), settings.topics, kafka)
+        index = make_parts(ProfileIndex(), again, kafka)
+        profiles = SealedProfiles(SealedIndex(index, settings.topics, kafka))
         policy = drift_policy(settings)
         predictions = PredictionFiles(Path(folder), ReadLogs(), policy.monitors.outcome_days)
         try:
@@ -88,9 +90,9 @@ def drift_to_check(settings: Settings) -> Iterator[DriftProjection]:
 
 def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:
     policy = drift_policy(settings)
-    profiles = SealedProfiles(
-        make_parts(ProfileIndex(), settings, kafka), settings.topics, {"log_level": "0", **kafka}
-    )
+    quiet = {"log_level": "0", **kafka}
+    index = make_parts(ProfileIndex(), settings, kafka)
+    profiles = SealedProfiles(SealedIndex(index, settings.topics, quiet))
     logs = JoinedLogs(
         *(_following(lambda: app, settings, kafka, each) for each in ("inference", "outcomes"))
     )

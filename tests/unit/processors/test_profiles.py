@@ -15,6 +15,7 @@ from auditspine.processors.drift.port import NotYet
 from auditspine.processors.drift.profiles import ProfileIndex, SealedProfiles
 from auditspine.processors.projection.errors import ReplayError
 from auditspine.processors.projection.follower import Parts
+from auditspine.processors.projection.sealed_index import SealedIndex
 from auditspine.processors.projection.sealed_partition import SealedMessage
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder, encode
@@ -53,7 +54,8 @@ class World:
         self.waiting: list[SealedMessage] = []
         keys = (KEY.public_key().public_bytes_raw(),)
         parts = Parts(ProfileIndex(), DECODER, None, keys, folder, TOPICS.partitions)
-        self.profiles = SealedProfiles(parts, TOPICS, {}, lambda: self.now, ends=self, tail=self)
+        index = SealedIndex(parts, TOPICS, {}, lambda: self.now, ends=self, tail=self)
+        self.profiles = SealedProfiles(index)
 
     def end(self, partition: int) -> int:
         if self.away:

@@ -238,20 +238,23 @@ class Follower:
         if self._arrivals is not None:
 
             def wanted(entry: Entry, origin: str, log: str, base: int) -> SealedEvent | None:
-                event = self._wanted(offset, entry, origin)
+                event = self._wanted(offset, entry, origin, accepted.segment.control_size)
                 return event and replace(event, log=log, base=base)
 
             yield from self._arrivals.before(accepted, overlay, wanted)
 
     def _events(self, offset: int, accepted: Accepted, overlay: Overlay) -> Iterator[SealedEvent]:
         origin, arrivals = accepted.segment.origin, self._arrivals
+        control_size = accepted.segment.control_size
         for entry in accepted.entries():
-            event = self._wanted(offset, entry, origin)
+            event = self._wanted(offset, entry, origin, control_size)
             if event is not None:
                 base = arrivals.base(event.envelope["tenant"], overlay) if arrivals else 0
                 yield replace(event, base=base) if base else event
 
-    def _wanted(self, offset: int, entry: Entry, origin: str) -> SealedEvent | None:
+    def _wanted(
+        self, offset: int, entry: Entry, origin: str, control_size: int
+    ) -> SealedEvent | None:
         """Give an entry as an event, if it is one that the projection wants."""
         if entry.verdict is not Verdict.VALID or entry.flags & Flag.DUPLICATE:
             return None
@@ -266,6 +269,7 @@ class Follower:
             event.envelope,
             event.body,
             signing_key(entry.sig),
+            control_size=control_size,
         )
 
     def _decode(self, offset: int, entry: Entry) -> DecodedEvent:
