@@ -197,9 +197,9 @@ def _audiences(claims: Mapping[str, Any]) -> list[object]:
 def _check_time(claims: Mapping[str, Any], at_ms: int) -> None:
     issued, expires = _seconds(claims, "iat"), _seconds(claims, "exp")
     if at_ms > expires * 1000 + _LEEWAY_MS:
-        raise IdentityError("the identity token had expired when the signature was sealed")
+        raise IdentityError("the identity token had expired at that time")
     if at_ms < max(issued, _seconds(claims, "nbf", issued)) * 1000 - _LEEWAY_MS:
-        raise IdentityError("the identity token was issued after the signature was sealed")
+        raise IdentityError("the identity token was not yet valid at that time")
 
 
 def _seconds(claims: Mapping[str, Any], name: str, otherwise: float | None = None) -> float:
