@@ -9,6 +9,8 @@
     │   ├── BrokerUnreachableError   no broker answered
     │   ├── DeliveryPendingError     not acknowledged yet; still being delivered
     │   └── DeliveryError            given up, not acknowledged; publish the event again
+    ├── ArtifactError        the artifact cannot be digested as it is: do what the message says
+    │   └── ArtifactChangedError     it changed meanwhile: again, once nothing writes to it
     ├── ServingBlockedError  this model may not serve: do what its verdict says
     └── SetupError           stop, and have the deployment fixed
         ├── TopicError               a topic is missing or has another number of partitions
@@ -87,6 +89,25 @@ class DeliveryError(RetryError):
         self.topic = topic
         self.partition = partition
         self.sequence = sequence
+
+
+class ArtifactError(ProducerError):
+    """An artifact cannot be digested as it is: a link, nothing in it, not readable.
+
+    Attributes:
+        path: The file or directory at fault.
+    """
+
+    def __init__(self, path: str, detail: str) -> None:
+        super().__init__(f"artifact {path}: {detail}")
+        self.path = path
+
+
+class ArtifactChangedError(ArtifactError):
+    """An artifact changed while it was digested, so the digest would be of neither state.
+
+    Digest it again once nothing writes to it.
+    """
 
 
 class ServingBlockedError(ProducerError):

@@ -25,6 +25,9 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 
+MAX_FILES = 2000
+"""More files than any envelope has room for, however short their names are."""
+
 _SERIALIZATION = {
     "method": "files",
     "hash_type": "sha256",
@@ -105,13 +108,16 @@ def sign_artifact(key: Ed25519PrivateKey, manifest: Manifest) -> str:
         The DSSE envelope, JSON.
 
     Raises:
-        FormatError: The manifest is not coherent, or too large for an envelope: as a rule of
-            thumb, more than a thousand files.
+        FormatError: The manifest is not coherent, or too large for an envelope, which has room
+            for :data:`MAX_FILES` files at the very most and for about a thousand as a rule.
     """
     if manifest != _manifest(manifest.name, manifest.files):
         raise FormatError("the digest of a manifest is not that of its files")
     envelope = sign_envelope(key, PAYLOAD_TYPE, _encode(manifest))
-    open_artifact(envelope, public_bytes(key))  # never give away what nobody could read
+    try:
+        open_artifact(envelope, public_bytes(key))  # never give away what nobody could read
+    except FormatError as exc:
+        raise FormatError(f"{len(manifest.files)} files are too many to sign: {exc}") from exc
     return envelope
 
 
@@ -219,7 +225,7 @@ def _decode(said: Any) -> Manifest:
     if len(said["subject"]) != 1:
         raise FormatError(f"expected one subject, got {len(said['subject'])}")
     [subject], predicate = said["subject"], said["predicate"]
-    how = predicate["serialization"]
+    how = {"ignore_paths": [], **predicate["serialization"]}  # writers leave out an empty list
     if {field: how[field] for field in _SERIALIZATION} != _SERIALIZATION:
         raise FormatError("expected SHA-256 of every file, no links and none left out, got another")
     files = tuple(_resource(each) for each in predicate["resources"])
