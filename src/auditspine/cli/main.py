@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from auditspine.cli.commands import (
     access,
     alerts,
+    artifact,
     demo,
     diff,
     drift,
@@ -76,6 +77,7 @@ app.command(rich_help_panel=_USE)(publish.publish)
 app.command(rich_help_panel=_USE)(sql.sql)
 app.command(rich_help_panel=_USE)(verify.verify)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=_USE)
+app.add_typer(artifact.app, name="artifact", rich_help_panel=_USE)
 app.add_typer(drift.app, name="drift", rich_help_panel=_USE)
 app.add_typer(keys.app, name="keys", rich_help_panel=_USE)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_USE)

@@ -1,4 +1,4 @@
-"""What a person says through the command line: signed, sealed, and awaited."""
+"""What a person or a workload says through the command line: signed, sealed, and awaited."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,12 +29,12 @@ KeyOption = Annotated[
 
 
 class PersonSpeaker:
-    """Publishes a person's events and waits until they are sealed as valid.
+    """Publishes the events of one who speaks and waits until they are sealed as valid.
 
     Args:
         settings: The settings.
         tenant: Whose events they are.
-        principal: Who speaks, as the identity provider names them.
+        principal: Who speaks, as the identity provider names them; None for the workload itself.
         workload: The workload that signs.
         key: Its key file; the workload's own in the data directory when not given.
         domain: Business domain of the events.
@@ -44,14 +44,14 @@ class PersonSpeaker:
         self,
         settings: Settings,
         tenant: str,
-        principal: str,
+        principal: str | None,
         workload: str,
         key: Path | None,
         domain: str,
     ) -> None:
         self._settings = settings
         self._tenant = tenant
-        self._actor = Actor(principal=principal, kind="person")
+        self._actor = None if principal is None else Actor(principal=principal, kind="person")
         self._workload = workload
         self._key = key or settings.data_dir / "keys" / f"{workload}.pem"
         self._domain = domain
