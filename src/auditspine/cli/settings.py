@@ -110,6 +110,19 @@ class Settings(BaseSettings):
         Path | None, Field(description="TOML file of who is told how; nobody without one.")
     ] = None
 
+    oidc_issuer: Annotated[
+        str | None, Field(description="Identity provider that people log in at, its issuer URL.")
+    ] = None
+    oidc_client_id: Annotated[
+        str | None, Field(description="Name under which the provider knows this command line.")
+    ] = None
+    oidc_principal_claim: Annotated[
+        str, Field(description="Claim that names the account; as in the release policy.")
+    ] = "sub"
+    oidc_name_claim: Annotated[
+        str, Field(description="Claim with the printed name; as in the release policy.")
+    ] = "name"
+
     log_format: Annotated[
         Literal["text", "json"], Field(description="How workers write their log lines.")
     ] = "text"

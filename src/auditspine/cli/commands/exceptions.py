@@ -1,0 +1,112 @@
+"""``auditspine exceptions``: a model is released although a rule does not hold; who answers for it.
+
+An exception names its rules, its end and what keeps the risk down instead, and is signed by a
+person. It is for one digest in one environment.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from rich.text import Text
+
+from auditspine.cli.commands.approve import (
+    DomainOption,
+    EnvironmentOption,
+    ReasonOption,
+    TenantOption,
+)
+from auditspine.cli.console import print_json, printable, stdout
+from auditspine.cli.model_ref import ModelArgument, parse_model
+from auditspine.cli.options import DataDirOption, JsonOption, ServersOption
+from auditspine.cli.person import KeyOption, PersonSpeaker, WorkloadOption
+from auditspine.cli.personal_signing import Declared, future_time, signer_of
+from auditspine.cli.settings import load_settings
+from auditspine.processors.release.personal import EXCEPTION_MEANING
+from auditspine.schemas.models import ExceptionGranted, ExceptionGrantedBody
+
+app = typer.Typer(help="Grant exceptions from release rules.", no_args_is_help=True)
+
+
+@app.command()
+def grant(
+    model: ModelArgument,
+    tenant: TenantOption,
+    env: EnvironmentOption,
+    rule: Annotated[
+        list[str],
+        typer.Option(help="Waivable rule that it stands for; repeat for more."),
+    ],
+    control: Annotated[str, typer.Option(help="The compensating control: what is done instead.")],
+    reason: ReasonOption,
+    expires: Annotated[str, typer.Option(metavar="TIME", help="When it ends.")],
+    *,
+    exception_id: Annotated[
+        str | None, typer.Option("--id", help="Its identifier. [default: a new one]")
+    ] = None,
+    role: Annotated[
+        str, typer.Option(help="In which role; it must be granted to you.")
+    ] = "risk_officer",
+    workload: WorkloadOption = "approver",
+    key: KeyOption = None,
+    domain: DomainOption = "governance",
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    bootstrap_servers: ServersOption = None,
+) -> None:
+    """Let one exact model be released although rules do not hold, signed with your login's key.
+
+    A deployment that rests on it says so for ever. What nears its end or is over is a finding.
+
+    **Example**
+
+    `auditspine exceptions grant mortgage-risk:3@sha256:556c… --tenant acme --env production
+    --rule no_deprecated_feature --control "daily check of the feature's distribution"
+    --reason "the feature is replaced in version 4" --expires 2026-12-31`
+    """
+    settings = load_settings(data_dir=data_dir, bootstrap_servers=bootstrap_servers)
+    subject, rules = parse_model(model), tuple(dict.fromkeys(rule))
+    named = exception_id or f"exc-{uuid4().hex[:12]}"
+    ends = future_time("--expires", expires)
+    assert ends is not None
+    signer = signer_of(settings)
+    declared = Declared(
+        kind="exception",
+        tenant=tenant,
+        subject=subject,
+        environment=env,
+        role=role,
+        decision="granted",
+        meaning=EXCEPTION_MEANING,
+        reason=reason,
+        expires_at=ends,
+        conditions=(control,),
+        rules=rules,
+        reference=named,
+    )
+    body = ExceptionGrantedBody(
+        exception_id=named,
+        subject=subject,
+        environment=env,
+        rules=rules,
+        compensating_control=control,
+        role=role,
+        expires_at=ends,
+        signature=signer.sign(declared, datetime.now(UTC)),
+    )
+    principal = signer.credential.principal
+    speaker = PersonSpeaker(settings, tenant, principal, workload, key, domain)
+    [event_id] = speaker.say(
+        [lambda envelope: ExceptionGranted(envelope=envelope, body=body)], "request", reason
+    )
+    if as_json:
+        print_json({"exception": named, "event": event_id, "expires_at": ends.isoformat()})
+        return
+    words = f"{subject.name} {subject.version} for {env}: {', '.join(rules)} until {ends:%Y-%m-%d}"
+    stdout.print(Text.assemble(("✓ ", "good"), printable(words)), soft_wrap=True)
+    stdout.print(
+        Text(printable(f"  exception {named}, granted by {signer.credential.name}")),
+        style="dim",
+        soft_wrap=True,
+    )
