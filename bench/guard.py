@@ -7,10 +7,12 @@ from statistics import median
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.serving import ServingRecord, partition_of
+from auditspine.ledger.records import partition_of
+from auditspine.ledger.serving import ServingRecord
 from auditspine.producers.guard import ServingGuard
-from auditspine.sinks.serving import AliveLoop
-from auditspine.sinks.serving_topic import Followed, ServingTopic
+from auditspine.sinks.alive import AliveLoop
+from auditspine.sinks.serving import serving_topic
+from auditspine.sinks.signed_topic import Followed, SignedTopic
 from bench.backbone import TENANT, Backbone, wait_for
 
 DEPLOYMENT = "mortgage-risk-eu"
@@ -21,7 +23,7 @@ STOPS = 50
 def measure(backbone: Backbone) -> dict[str, float]:
     """Give look-ups per second, what one takes, and the way of a stop, all beside a live topic."""
     topics, key = backbone.settings.topics, Ed25519PrivateKey.generate()
-    topic = ServingTopic(backbone.kafka, topics, key)
+    topic = serving_topic(backbone.kafka, topics, key)
     partition = partition_of(TENANT, topics.partitions)
     loop = AliveLoop(topic, lambda: {partition: Followed(0, 0)})
     thread = threading.Thread(target=loop.run)
@@ -69,7 +71,7 @@ def _look_up(guard: ServingGuard) -> tuple[float, float]:
     return seconds, sorted(times)[LOOKUPS * 999 // 1000]
 
 
-def _stop(topic: ServingTopic, guard: ServingGuard, number: int) -> float:
+def _stop(topic: SignedTopic[ServingRecord], guard: ServingGuard, number: int) -> float:
     """Give how long a stop took from before it was written until the guard knew, ms."""
     record = _record(1000 + number, "blocked")
     began = time.perf_counter()

@@ -9,24 +9,26 @@
     if verdict.action == "serve": ...
 
 It follows the serving topic; what is written there, and when, is the alerts processor's to say.
+Told an environment, it obeys release decisions too (:mod:`~auditspine.producers.release_guard`).
 """
 
-import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from auditspine.ledger.errors import FormatError
 from auditspine.ledger.topics import Topics
-from auditspine.producers import lifetime
 from auditspine.producers.errors import ServingBlockedError, SetupError
-from auditspine.producers.serving_follower import ServingFollower, now_s
-from auditspine.producers.serving_view import NOTHING_SAID, STRICTNESS, Action, Knowledge, View
-from auditspine.producers.settings import connection
-
-_DIGEST_BYTES = 32
-_LOOK_S = 0.05
+from auditspine.producers.release_guard import ReleaseGuard, ReleaseVerdict
+from auditspine.producers.serving_view import (
+    NOTHING_SAID,
+    STRICTNESS,
+    Action,
+    ServingKnowledge,
+    View,
+)
+from auditspine.producers.topic_follower import now_s
+from auditspine.producers.topic_guard import DIGEST_BYTES, TopicGuard, digest_of, trusted
 
 
 class Verdict(NamedTuple):
@@ -39,6 +41,7 @@ class Verdict(NamedTuple):
         reason: Why, for people.
         alert_id: The alert that it rests on, if any.
         staleness_s: How old the knowledge is, seconds; infinite when there never was any.
+        decision_id: The release decision that it rests on, if it obeys decisions and there is one.
     """
 
     action: Action
@@ -47,9 +50,10 @@ class Verdict(NamedTuple):
     reason: str
     alert_id: str | None
     staleness_s: float
+    decision_id: str | None = None
 
 
-class ServingGuard:
+class ServingGuard(TopicGuard[ServingKnowledge]):
     """Knows whether the models of one deployment may serve.
 
     **Maximum staleness.** A stop reaches a guard as fast as Kafka does, in milliseconds. When it
@@ -59,8 +63,12 @@ class ServingGuard:
     is ahead makes it sooner. A model of which nothing is said may serve: the names of tenant and
     deployment must be the ones that events have.
 
+    **Release decisions.** Told an environment, it also obeys them: a model that no decision lets
+    into it is blocked, one whose decision is revoked or over as well, and the stricter of both
+    sides holds. The same maximum staleness goes for both.
+
     **When unknown**, ``when_unknown`` says what to do; ``block``, the default, is for decisions
-    of high risk. A stop that was seen before holds all the same.
+    of high risk. A stop or denial that was seen before holds all the same.
 
     Thread-safe. ``check`` takes no lock and does no I/O. After a fork the child's verdicts are
     unknown until it has followed the topic anew, which its first ``check`` or ``wait_ready``
@@ -75,12 +83,15 @@ class ServingGuard:
         topics: Names and partitions of the topics of the tenant's space.
         max_staleness_s: Longest time without a sign of life. One comes each second.
         when_unknown: What to do when it cannot know: ``block``, ``fallback`` or ``serve``.
+        environment: Name of the environment, as in release requests; without it no decision is
+            needed. The account then needs to read the releases topic too.
+        release_keys: Public keys of the release processor; needed with ``environment``.
 
     Raises:
         SetupError: A setting is wrong.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first by name
         self,
         kafka: str | Mapping[str, Any],
         *,
@@ -90,32 +101,45 @@ class ServingGuard:
         topics: Topics | None = None,
         max_staleness_s: float = 10.0,
         when_unknown: Action = "block",
+        environment: str | None = None,
+        release_keys: Collection[bytes | str] | None = None,
     ) -> None:
         if when_unknown not in STRICTNESS:
             raise SetupError(
                 f"when_unknown: expected {', '.join(STRICTNESS)}, got {when_unknown!r}"
             )
-        if not 2 <= max_staleness_s <= 86_400:
-            raise SetupError(f"max_staleness_s: expected 2 to 86400, got {max_staleness_s}")
         if not tenant or not deployment:
             raise SetupError("tenant and deployment: expected names, got none")
-        self._connection = connection(kafka)
-        self._topics = topics or Topics()
-        self._names = tenant, deployment
-        self._keys = _trusted(keys)
-        self._max_staleness_s = float(max_staleness_s)
+        if (environment is None) != (release_keys is None):
+            raise SetupError("environment and release_keys: expected both or neither, got one")
+        chosen, public = topics or Topics(), trusted(keys)
         self._when_unknown: Action = when_unknown
-        self._starting = threading.Lock()
-        self._closed = False
-        self._knowledge = self._fresh()
-        self._follower: ServingFollower | None = None
-        lifetime.track(self)
-        self._start()
+        self._releases: ReleaseGuard | None = None
+        super().__init__(
+            kafka,
+            chosen.serving,
+            lambda: ServingKnowledge(chosen, tenant, deployment, public, max_staleness_s),
+            max_staleness_s,
+        )
+        if environment is not None and release_keys is not None:
+            try:
+                self._releases = ReleaseGuard(
+                    kafka,
+                    tenant=tenant,
+                    environment=environment,
+                    keys=trusted(release_keys),
+                    topics=chosen,
+                    max_staleness_s=max_staleness_s,
+                )
+            except SetupError as exc:
+                self.close()
+                raise SetupError(f"releases: {exc}") from exc
 
     @property
     def ignored(self) -> Mapping[str, int]:
         """How many records were not believed, by why (:class:`Knowledge`)."""
-        return dict(self._knowledge.ignored)
+        own = Counter(super().ignored)
+        return dict(own if self._releases is None else own + Counter(self._releases.ignored))
 
     def check(self, model_digest: bytes | str) -> Verdict:
         """Tell whether a model may serve, now.
@@ -127,17 +151,24 @@ class ServingGuard:
         Raises:
             SetupError: It is no such digest.
         """
-        if type(model_digest) is not bytes or len(model_digest) != _DIGEST_BYTES:
-            model_digest = _digest(model_digest)
+        if type(model_digest) is not bytes or len(model_digest) != DIGEST_BYTES:
+            model_digest = digest_of(model_digest)
         view = self._knowledge.view
         staleness_s = now_s() - view.known_at
         if staleness_s > self._max_staleness_s or self._closed:
-            return self._unknown(view, model_digest, staleness_s)
-        known = view.models.get(model_digest)
-        if known is None:
-            return Verdict("serve", "live", view.releases_frozen, NOTHING_SAID, None, staleness_s)
-        action, state, reason, alert_id = known
-        return Verdict(action, state, view.releases_frozen, reason, alert_id, staleness_s)
+            verdict = self._unknown(view, model_digest, staleness_s)
+        elif (known := view.models.get(model_digest)) is None:
+            frozen = view.releases_frozen
+            verdict = Verdict("serve", "live", frozen, NOTHING_SAID, None, staleness_s)
+        else:
+            action, state, reason, alert_id = known
+            verdict = Verdict(action, state, view.releases_frozen, reason, alert_id, staleness_s)
+        if self._releases is None:
+            return verdict
+        released = self._releases.check(model_digest)
+        if released.state == "unknown" and self._releases.last_denial(model_digest) is None:
+            return _strictest(verdict, released, self._when_unknown)
+        return _strictest(verdict, released, "block")
 
     def require(self, model_digest: bytes | str) -> Verdict:
         """Give the verdict of a model that may serve.
@@ -161,74 +192,20 @@ class ServingGuard:
         Returns:
             Whether it knows now.
         """
-        self._start()
         deadline = time.monotonic() + timeout
-        while not self._is_known():
-            left = deadline - time.monotonic()
-            if left <= 0 or self._closed:
-                return False
-            time.sleep(min(left, _LOOK_S))
-        return True
+        ready = super().wait_ready(timeout)
+        if self._releases is None:
+            return ready
+        return self._releases.wait_ready(max(0.0, deadline - time.monotonic())) and ready
 
     def close(self) -> None:
         """Stop following; verdicts are unknown from now on. Repeating it is harmless."""
-        with self._starting:
-            self._closed = True
-            follower, self._follower = self._follower, None
-        lifetime.untrack(self)
-        if follower is not None:
-            follower.stop()
-
-    def forget(self) -> None:
-        """Drop, in a forked child, what belongs to the parent; the SDK calls it."""
-        self._starting = threading.Lock()
-        self._follower = None
-        stopped = self._knowledge.view
-        self._knowledge = self._fresh()
-        # What was seen stopped stays so until the child knows better.
-        self._knowledge.view = View(stopped.models, stopped.releases_frozen)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _fresh(self) -> Knowledge:
-        try:
-            return Knowledge(self._topics, *self._names, self._keys, self._max_staleness_s)
-        except FormatError as exc:
-            raise SetupError(f"keys: {exc}") from exc
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._follower is None and not self._closed:
-                topic = self._topics.serving
-                self._follower = ServingFollower(self._connection, topic, self._knowledge)
-                self._follower.start()
-
-    def _is_known(self) -> bool:
-        return now_s() - self._knowledge.view.known_at <= self._max_staleness_s
+        super().close()
+        if self._releases is not None:
+            self._releases.close()
 
     def _unknown(self, view: View, digest: bytes, staleness_s: float) -> Verdict:
-        if self._follower is None:  # a forked child's first look
-            self._start()
-        if self._closed:
-            reason = "unknown: the guard is closed"
-        elif staleness_s == float("inf"):
-            reason = "unknown: no sign of life of the processor was read yet"
-        else:
-            reason = (
-                f"unknown: what is known is {staleness_s:.1f} s old, "
-                f"at most {self._max_staleness_s:g} s are allowed"
-            )
-        if view.problem:
-            reason += f" ({view.problem})"
+        reason = self._why_unknown(view, staleness_s)
         known = view.models.get(digest)
         if known is None or STRICTNESS[known.action] <= STRICTNESS[self._when_unknown]:
             return Verdict(
@@ -240,23 +217,20 @@ class ServingGuard:
         )
 
 
-def _trusted(keys: Collection[bytes | str]) -> list[bytes]:
-    if isinstance(keys, str | bytes):
-        raise SetupError("keys: expected a list of public keys, got one alone")
-    try:
-        return [key if isinstance(key, bytes) else bytes.fromhex(key) for key in keys]
-    except ValueError as exc:
-        raise SetupError("keys: expected 32 bytes, or 64 hexadecimal digits, each") from exc
+def _strictest(verdict: Verdict, released: ReleaseVerdict, otherwise: Action) -> Verdict:
+    """Give what serving state and release decision come to.
 
-
-def _digest(given: object) -> bytes:
-    if isinstance(given, bytearray | memoryview):
-        given = bytes(given)
-    if isinstance(given, str):
-        try:
-            given = bytes.fromhex(given.removeprefix("sha256:"))
-        except ValueError:
-            given = b""
-    if not isinstance(given, bytes) or len(given) != _DIGEST_BYTES:
-        raise SetupError("model_digest: expected SHA-256, 32 bytes or hexadecimal, got another")
-    return given
+    Args:
+        verdict: By the serving state alone.
+        released: By the decision alone.
+        otherwise: What to do with a model that is not released.
+    """
+    action, state, frozen, reason, alert_id, staleness_s, _ = verdict
+    staleness_s = max(staleness_s, released.staleness_s)
+    more = STRICTNESS[otherwise] - STRICTNESS[action]
+    # Of two that are as strict, what is known goes before what is not.
+    vaguer = state == "live" or (state == "unknown" and released.state == "denied")
+    if not released.allowed and (more > 0 or (more == 0 and vaguer)):
+        state = "blocked" if released.state == "denied" else "unknown"
+        action, reason, alert_id = otherwise, released.reason, None
+    return Verdict(action, state, frozen, reason, alert_id, staleness_s, released.decision_id)

@@ -9,7 +9,7 @@ import structlog
 from faust.types import TP
 
 from auditspine.processors.projection.errors import ReplayError
-from auditspine.sinks.serving_topic import Followed
+from auditspine.sinks.signed_topic import Followed
 
 _log = structlog.get_logger(__name__)
 _UNKNOWN_S = 3600.0  # behind: nobody has looked yet

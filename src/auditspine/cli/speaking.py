@@ -38,13 +38,13 @@ from auditspine.processors.projection.port import Projection
 from auditspine.processors.projection.sealed_index import SealedIndex
 from auditspine.processors.projection.source_ends import SourceEnds
 from auditspine.producers.errors import EventError
+from auditspine.sinks.alive import AliveLoop
 from auditspine.sinks.notify.port import UnrecordableError
 from auditspine.sinks.notify.queue import NotificationQueue
 from auditspine.sinks.notify.sender import SenderLoop
 from auditspine.sinks.notify.settings import load_settings
 from auditspine.sinks.projections import ProjectionWriter
-from auditspine.sinks.serving import AliveLoop, ServingStates
-from auditspine.sinks.serving_topic import ServingTopic
+from auditspine.sinks.serving import ServingStates, serving_topic
 
 _DELIVERY_S = 120.0
 Made = tuple[faust.App, list[ServiceT]]
@@ -118,7 +118,7 @@ def _alerts(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
     projection = AlertsProjection(drift_policy(settings))
     speaker = _speaker(projection, settings, kafka, instance)
     key = read_key(settings.processor_key_path(projection.name))
-    topic = ServingTopic({"log_level": "0", **kafka}, settings.topics, key)
+    topic = serving_topic({"log_level": "0", **kafka}, settings.topics, key)
     store = ServingStates(ProjectionWriter(clickhouse_store(settings)), topic)
     app = make_app(projection, settings, kafka, instance, store=store, speaker=speaker)
     lifecycle = _following(lambda: app, settings, kafka, "lifecycle")

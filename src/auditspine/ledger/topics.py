@@ -15,7 +15,7 @@ MAX_SOURCE_BYTES = 2 * 1024 * 1024
 """Largest message of a source topic, as it is uncompressed: a segment always has room for it."""
 
 MAX_SERVING_BYTES = 64 * 1024
-"""Largest value of a record of the serving topic."""
+"""Largest value of a record of the compacted topics, ``serving`` and ``releases``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Topics:
     def serving(self) -> str:
         """The topic that tells services whether a model may serve: compacted, and not sealed."""
         return self.prefix + "serving"
+
+    @property
+    def releases(self) -> str:
+        """The topic that tells what decisions let into which environment: as ``serving`` is."""
+        return self.prefix + "releases"
 
     @property
     def own_streams(self) -> tuple[str, ...]:
@@ -77,11 +82,11 @@ class Topics:
             for stream in self.own_streams
             for name in (self.source, self.sealed)
         }
-        return {**logs, self.serving: self.partitions}
+        return {**logs, self.serving: self.partitions, self.releases: self.partitions}
 
     def config(self, topic: str) -> dict[str, str]:
         """Give the configuration that a topic is created with."""
-        if topic == self.serving:
+        if topic in (self.serving, self.releases):
             return {**_CONFIG, **_COMPACTED}
         if topic.endswith(".sealed"):
             return dict(_CONFIG)

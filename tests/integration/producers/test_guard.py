@@ -16,19 +16,20 @@ from tests.waiting import await_true
 
 from auditspine.embedded.kafka import KafkaNode, KafkaSettings
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.serving import (
+from auditspine.ledger.records import (
     SIGNATURE_HEADER,
-    ServingRecord,
     encode_value,
     partition_of,
     sign,
 )
+from auditspine.ledger.serving import ServingRecord
 from auditspine.ledger.topics import Topics
 from auditspine.producers.errors import ServingBlockedError
 from auditspine.producers.guard import ServingGuard
+from auditspine.sinks.alive import AliveLoop
 from auditspine.sinks.errors import BadDataError, BrokerError
-from auditspine.sinks.serving import AliveLoop, ServingStates
-from auditspine.sinks.serving_topic import Followed, ServingTopic
+from auditspine.sinks.serving import ServingStates, serving_topic
+from auditspine.sinks.signed_topic import Followed
 
 TENANT, DEPLOYMENT = "acme", "mortgage-risk-eu"
 MODEL, OTHER = b"m" * 32, b"o" * 32
@@ -68,7 +69,7 @@ class Processor:
         self.begin()
 
     def begin(self) -> None:
-        self.topic = ServingTopic({"bootstrap.servers": self.servers}, self.topics, self.key)
+        self.topic = serving_topic({"bootstrap.servers": self.servers}, self.topics, self.key)
         self.states = ServingStates(self.inner, self.topic)
         self.loop = AliveLoop(self.topic, self.followed, every_s=0.2)
         self.thread = threading.Thread(target=self.loop.run)
@@ -295,7 +296,7 @@ def test_a_broker_that_hangs_makes_it_unknown_and_a_write_fails(tmp_path: Path) 
         await_true(lambda: guard.check(OTHER).action == "block", "unknown", 10)
         assert time.monotonic() - frozen < 3
         kafka = {"bootstrap.servers": processor.servers, "delivery.timeout.ms": "500"}
-        topic = ServingTopic(kafka, processor.topics, processor.key)
+        topic = serving_topic(kafka, processor.topics, processor.key)
         with pytest.raises(BrokerError, match="was not written"):
             topic.publish([record(1, "blocked")])
         topic.close()

@@ -10,22 +10,22 @@ from hypothesis import strategies as st
 
 from auditspine.ledger.errors import FormatError, IntegrityError, LedgerError
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.serving import (
+from auditspine.ledger.record_table import RecordTable
+from auditspine.ledger.records import (
     Alive,
-    ServingRecord,
     Verifier,
     decode,
     encode_value,
     partition_of,
     sign,
 )
-from auditspine.ledger.serving_table import ServingTable
+from auditspine.ledger.serving import ServingRecord
 from auditspine.ledger.topics import MAX_SERVING_BYTES, STREAMS, Topics
 
 TOPIC, PARTITION = "auditspine.serving", 2
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
-VERIFIER = Verifier(TOPIC, [raw_public_key(KEY)])
+VERIFIER = Verifier(TOPIC, [raw_public_key(KEY)], ServingRecord)
 RECORD = ServingRecord(
     tenant="acme",
     deployment="mortgage-risk-eu",
@@ -148,21 +148,21 @@ def test_a_value_that_is_not_a_record_is_refused(change) -> None:
     said = {**json.loads(encode_value(RECORD)), **change}
     value = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
     with pytest.raises(FormatError) as refused:
-        decode(RECORD.key, value)
+        decode(RECORD.key, value, ServingRecord)
     assert "SECRET" not in str(refused.value)
 
 
 @pytest.mark.parametrize("value", [b"[" * 60_000, b"9" * 5000, b"{}", b"[]", b"\xff", b'{"a":NaN}'])
 def test_json_that_is_none_of_ours_is_refused(value) -> None:
     with pytest.raises(FormatError):
-        decode(RECORD.key, value)
+        decode(RECORD.key, value, ServingRecord)
 
 
 def test_what_is_not_canonical_is_refused() -> None:
     value = encode_value(RECORD)
     for other in (value + b" ", value.replace(b":", b": ", 1), b'{"position":9,' + value[1:]):
         with pytest.raises(FormatError):
-            decode(RECORD.key, other)
+            decode(RECORD.key, other, ServingRecord)
 
 
 def test_what_cannot_be_read_again_is_not_written() -> None:
@@ -179,7 +179,7 @@ def test_what_cannot_be_read_again_is_not_written() -> None:
 def test_a_verifier_wants_keys() -> None:
     for keys in ([], [b"short"], [bytes(32)]):
         with pytest.raises(FormatError):
-            Verifier(TOPIC, keys)
+            Verifier(TOPIC, keys, ServingRecord)
 
 
 def test_tenants_are_placed_as_their_lifecycle_events() -> None:
@@ -202,7 +202,7 @@ def test_tenants_are_placed_as_their_lifecycle_events() -> None:
     )
 )
 def test_an_older_state_never_replaces_a_newer_one(records) -> None:
-    table = ServingTable()
+    table = RecordTable()
     best = -1
     for record in records:
         assert table.take(record) == (record.position >= best)
@@ -215,7 +215,7 @@ def test_an_older_state_never_replaces_a_newer_one(records) -> None:
 def test_the_digest_depends_on_the_states_and_on_nothing_else(records, chance) -> None:
     shuffled = list(records)
     chance.shuffle(shuffled)
-    one, other = ServingTable(), ServingTable()
+    one, other = RecordTable(), RecordTable()
     for record in records:
         one.take(record)
         one.digest()
@@ -225,7 +225,7 @@ def test_the_digest_depends_on_the_states_and_on_nothing_else(records, chance) -
     alive = Alive(0, 1, 1, 0, 0, len(records), one.digest())
     assert other.is_what(alive)
     for record in records:
-        without = ServingTable()
+        without = RecordTable()
         for each in records:
             if each is not record:
                 without.take(each)

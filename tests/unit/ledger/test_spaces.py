@@ -60,7 +60,7 @@ def test_the_control_topics_are_the_deployments() -> None:
         f"auditspine.grid.{stream}{sealed}"
         for stream in ("lifecycle", "access", "inference", "outcomes")
         for sealed in ("", ".sealed")
-    } | {"auditspine.grid.serving"}
+    } | {"auditspine.grid.serving", "auditspine.grid.releases"}
     with pytest.raises(ValueError, match=r"auditspine\.grid"):
         topics.stream("auditspine.access")
 

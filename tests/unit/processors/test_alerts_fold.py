@@ -18,7 +18,8 @@ from tests.unit.processors.alert_events import (
     signal,
 )
 
-from auditspine.ledger.serving import ServingRecord, encode_value
+from auditspine.ledger.records import encode_value
+from auditspine.ledger.serving import ServingRecord
 from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.causes import as_event_ids
 from auditspine.processors.alerts.clock import Clock

@@ -7,12 +7,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.serving import Alive, ServingRecord, encode_value, partition_of, sign
-from auditspine.ledger.serving_table import ServingTable
+from auditspine.ledger.record_table import RecordTable
+from auditspine.ledger.records import Alive, encode_value, partition_of, sign
+from auditspine.ledger.serving import ServingRecord
 from auditspine.ledger.topics import Topics
 from auditspine.producers.errors import SetupError
 from auditspine.producers.guard import ServingGuard
-from auditspine.producers.serving_view import Knowledge, Message
+from auditspine.producers.knowledge import Message
+from auditspine.producers.serving_view import ServingKnowledge
 
 TOPICS = Topics("t.", 4)
 TENANT = "acme"
@@ -26,8 +28,8 @@ class World:
     """A knowledge, and the processor that speaks to it."""
 
     def __init__(self) -> None:
-        self.knowledge = Knowledge(TOPICS, TENANT, "eu", [raw_public_key(KEY)], 10)
-        self.table = ServingTable()
+        self.knowledge = ServingKnowledge(TOPICS, TENANT, "eu", [raw_public_key(KEY)], 10)
+        self.table = RecordTable()
         self.said_at = NOW
 
     def message(self, record, appended_at: int = NOW, key=KEY) -> Message:

@@ -1,6 +1,6 @@
 """Serving states on their way to services: what cannot be told stops nothing that can."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 from auditspine.ledger.serving import ServingRecord
 from auditspine.sinks.errors import BadDataError
 from auditspine.sinks.serving import ServingStates
-from auditspine.sinks.serving_topic import ServingTopic
 
 ROW: dict[str, object] = {
     "origin": "local/c/lifecycle/0",
@@ -41,7 +40,7 @@ class Kept:
 
 def written(*rows: dict[str, object]) -> Kept:
     kept = Kept()
-    states = ServingStates(kept, cast("ServingTopic", kept))
+    states = ServingStates(kept, kept)
     states.write("serving_states", list(ROW), [list(row.values()) for row in rows])
     return kept
 
@@ -70,7 +69,7 @@ def test_a_state_that_no_record_holds_is_left_out_and_the_others_are_told(field,
 
 def test_a_missing_column_is_refused() -> None:
     kept = Kept()
-    states = ServingStates(kept, cast("ServingTopic", kept))
+    states = ServingStates(kept, kept)
     with pytest.raises(BadDataError, match="column tenant"):
         states.write("serving_states", ("deployment",), [("x",)])
     assert kept.rows == []

@@ -1,7 +1,7 @@
-"""Writes the serving topic: states durably, signs of life once a second.
+"""Writes a compacted, signed topic: records durably, signs of life once a second.
 
 Compaction keeps the last record of a key, not the newest. So who writes signs of life reads its
-partitions as well (:meth:`ServingTopic.saw`) and says the newest state again where an old
+partitions as well (:meth:`SignedTopic.saw`) and says the newest record again where an old
 writer, or somebody without the key, put another behind it.
 """
 
@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Generic, NamedTuple, TypeAlias
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -17,17 +17,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.errors import FormatError, IntegrityError
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.serving import (
+from auditspine.ledger.record_table import RecordTable
+from auditspine.ledger.records import (
     SIGNATURE_HEADER,
     Alive,
-    ServingRecord,
+    R,
     Verifier,
     encode_value,
     partition_of,
     sign,
 )
-from auditspine.ledger.serving_table import ServingTable
-from auditspine.ledger.topics import MAX_SERVING_BYTES, Topics
+from auditspine.ledger.topics import MAX_SERVING_BYTES
 from auditspine.sinks.errors import BadDataError, BrokerError, StoppedError
 
 _DELIVERY_MS = 60_000
@@ -52,12 +52,14 @@ class Followed(NamedTuple):
     behind_ms: int
 
 
-class ServingTopic:
-    """One processor's end of the topic. Thread-safe.
+class SignedTopic(Generic[R]):
+    """One processor's end of the topic, which nobody else writes. Thread-safe.
 
     Args:
         kafka: librdkafka properties with ``bootstrap.servers``.
-        topics: Names and partitions.
+        name: The topic.
+        partitions: Its partitions.
+        kind: The kind of its records.
         key: Signs the records; services trust its public half.
         former_keys: Public keys whose records still count; they are signed anew.
 
@@ -68,29 +70,31 @@ class ServingTopic:
     def __init__(
         self,
         kafka: Mapping[str, str],
-        topics: Topics,
+        name: str,
+        partitions: int,
+        kind: type[R],
         key: Ed25519PrivateKey,
         former_keys: Collection[bytes] = (),
     ) -> None:
         self.kafka = dict(kafka)
-        self.name = topics.serving
-        self._partitions = topics.partitions
+        self.name = name
+        self._partitions = partitions
         self._key = key
         self._own = raw_public_key(key)
-        self._verifier = Verifier(self.name, {self._own, *former_keys})
+        self._verifier = Verifier(self.name, {self._own, *former_keys}, kind)
         self._lock = threading.Lock()
-        self._tables = [ServingTable() for _ in range(topics.partitions)]
-        self._suspects: list[set[bytes]] = [set() for _ in range(topics.partitions)]
-        self._said_at = [0] * topics.partitions
+        self._tables: list[RecordTable[R]] = [RecordTable() for _ in range(partitions)]
+        self._suspects: list[set[bytes]] = [set() for _ in range(partitions)]
+        self._said_at = [0] * partitions
         self._beating: set[int] = set()
         self._clock: tuple[float, float] | None = None  # the broker's, and when, monotonic
         self._stopped = threading.Event()
         self._producer = Producer(self._properties())
 
-    def publish(self, records: Sequence[ServingRecord]) -> None:
-        """Write states; return when the broker has them on all replicas in sync.
+    def publish(self, records: Sequence[R]) -> None:
+        """Write records; return when the broker has them on all replicas in sync.
 
-        A state that is older than what is known is left out: repeats are normal.
+        A record that is older than what is known is left out: repeats are normal.
 
         Raises:
             BadDataError: A record cannot be written as it is.
@@ -117,13 +121,13 @@ class ServingTopic:
                 self._await(waiting)
         self._await(waiting)
         if failures:
-            raise BrokerError(f"{self.name}: a state was not written: {failures[0].str()}")
+            raise BrokerError(f"{self.name}: a record was not written: {failures[0].str()}")
 
     def beat(self, partition: int, followed: Followed) -> None:
         """Write a sign of life, unless the one before is still under way. Does not wait.
 
         Args:
-            partition: A partition whose states were all read (:meth:`saw`).
+            partition: A partition whose records were all read (:meth:`saw`).
             followed: How far its log is followed.
         """
 
@@ -178,13 +182,13 @@ class ServingTopic:
                 self._suspects[partition].add(key)
 
     def settle(self, partition: int) -> None:
-        """Say again, at the partition's end, the states behind which something else stands."""
+        """Say again, at the partition's end, the records behind which something else stands."""
         with self._lock:
             suspects, self._suspects[partition] = self._suspects[partition], set()
             for key in suspects:
                 record = self._tables[partition].get(key)
                 if record is not None:
-                    _log.warning("state said again", topic=self.name, partition=partition)
+                    _log.warning("record said again", topic=self.name, partition=partition)
                     self._say(partition, record, lambda *_: None)
 
     def close(self) -> None:
@@ -198,13 +202,13 @@ class ServingTopic:
                 raise StoppedError(f"stopped while writing to {self.name}")
             self._producer.poll(_SLICE_S)
 
-    def _take(self, partition: int, record: ServingRecord) -> bool:
+    def _take(self, partition: int, record: R) -> bool:
         try:
             return self._tables[partition].take(record)
         except FormatError as exc:
             raise BadDataError(str(exc)) from exc
 
-    def _say(self, partition: int, record: ServingRecord | Alive, on_delivery: Report) -> None:
+    def _say(self, partition: int, record: R | Alive, on_delivery: Report) -> None:
         key, value = record.key, encode_value(record)
         header = sign(self._key, self.name, partition, key, value)
         try:
@@ -228,7 +232,7 @@ class ServingTopic:
 
     def _properties(self) -> dict[str, object]:
         return {
-            "client.id": "auditspine-serving",
+            "client.id": "auditspine-" + self.name.rpartition(".")[2],
             "reconnect.backoff.max.ms": 1000,
             "linger.ms": 0,
             "batch.size": 4 * MAX_SERVING_BYTES,  # the topic's limit is for a batch

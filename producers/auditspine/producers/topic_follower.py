@@ -1,4 +1,4 @@
-"""The guard's background thread: reads one partition of the serving topic into its knowledge.
+"""A guard's background thread: reads one partition of a signed topic into its knowledge.
 
 It joins no group and commits nothing: every start reads the compacted topic from its beginning.
 """
@@ -12,10 +12,10 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
-from auditspine.ledger.serving import SIGNATURE_HEADER
+from auditspine.ledger.records import SIGNATURE_HEADER
 from auditspine.producers import lifetime
 from auditspine.producers.errors import SetupError
-from auditspine.producers.serving_view import Knowledge, Message
+from auditspine.producers.knowledge import Knowledge, Message
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
@@ -29,19 +29,21 @@ def now_s() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-class ServingFollower:
+class TopicFollower:
     """Follows the partition until told to stop; what goes wrong makes the knowledge old.
 
     Args:
         given: The librdkafka properties that the caller chose.
-        topic: The serving topic.
+        topic: The topic.
         knowledge: Takes what is read.
 
     Raises:
         SetupError: librdkafka refuses a property.
     """
 
-    def __init__(self, given: Mapping[str, Any], topic: str, knowledge: Knowledge) -> None:
+    def __init__(
+        self, given: Mapping[str, Any], topic: str, knowledge: Knowledge[Any, Any]
+    ) -> None:
         self._given = given
         self._topic = topic
         self._knowledge = knowledge
@@ -66,7 +68,7 @@ class ServingFollower:
                 self._follow(self._consumer)
             except Exception as exc:  # noqa: BLE001 - a guard that is not fed says unknown
                 self._knowledge.trouble(f"following failed: {type(exc).__name__}")
-                _log.exception("following the serving topic failed; it is tried again")
+                _log.exception("following %s failed; it is tried again", self._topic)
                 self._stopped.wait(_AGAIN_S)
                 self._consumer = self._connect()
 
