@@ -82,7 +82,7 @@ class OidcProvider:
         """Give its public keys."""
         return {"keys": [dict(key.as_dict(private=False)) for key in self._keys]}
 
-    def token(self, account: str, nonce: str, *, at: float | None = None, **claims: Any) -> str:
+    def token(self, account: str, nonce: str, /, *, at: float | None = None, **claims: Any) -> str:
         """Issue an ID token.
 
         Args:
