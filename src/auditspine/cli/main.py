@@ -12,15 +12,18 @@ from pydantic import ValidationError
 from auditspine.cli.commands import (
     access,
     alerts,
+    approve,
     artifact,
     demo,
     diff,
     drift,
+    exceptions,
     history,
     impact,
     init,
     inventory,
     keys,
+    login,
     publish,
     rebuild,
     sink,
@@ -70,6 +73,7 @@ def _everywhere(
 
 
 _START, _USE, _ASK, _RUN = "Start here", "Use it", "Ask about lineage and access", "Run its parts"
+_RELEASE = "Decide on releases"
 app.command(rich_help_panel=_START)(demo.demo)
 app.command(rich_help_panel=_START)(up.up)
 app.command(rich_help_panel=_START)(status.status)
@@ -80,6 +84,10 @@ app.add_typer(alerts.app, name="alerts", rich_help_panel=_USE)
 app.add_typer(artifact.app, name="artifact", rich_help_panel=_USE)
 app.add_typer(drift.app, name="drift", rich_help_panel=_USE)
 app.add_typer(keys.app, name="keys", rich_help_panel=_USE)
+app.command(rich_help_panel=_RELEASE)(login.login)
+app.command(rich_help_panel=_RELEASE)(login.logout)
+app.command(rich_help_panel=_RELEASE)(approve.approve)
+app.add_typer(exceptions.app, name="exceptions", rich_help_panel=_RELEASE)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=_USE)
 app.command(rich_help_panel=_ASK)(trace.trace)
 app.command(rich_help_panel=_ASK)(impact.impact)
