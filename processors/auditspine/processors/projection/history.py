@@ -74,16 +74,32 @@ class SealedHistory:
         self._control.catch_up()
         return self._control.state
 
-    def moves(self, control_size: int) -> Sequence[Move]:
-        """Give the moves that a control log of this size says, or more; see :class:`History`."""
+    def control(self, size: int) -> ControlState:
+        """Give what the control log says; of at least so many entries.
+
+        Raises:
+            HistoryError: It holds less.
+        """
         known = self._control
-        state = self.state() if known is None or known.state.size < control_size else known.state
-        if state.size < control_size:
+        state = self.state() if known is None or known.state.size < size else known.state
+        if state.size < size:
             raise HistoryError(
-                f"{self._topic}: a segment rests on {control_size} entries of the control log, "
+                f"{self._topic}: a segment rests on {size} entries of the control log, "
                 f"which holds {state.size}"
             )
-        return state.tenancy.moves
+        return state
+
+    @property
+    def control_origin(self) -> str:
+        """The control log's identity; empty before it was read."""
+        known = self._control
+        source = self._topic.removesuffix(".sealed")
+        logs = () if known is None else known.state.logs.values()
+        return next((log.origin for log in logs if log.topic == source), "")
+
+    def moves(self, control_size: int) -> Sequence[Move]:
+        """Give the moves that a control log of this size says, or more; see :class:`History`."""
+        return self.control(control_size).tenancy.moves
 
     def entries(self, part: LogRange, tenant: str) -> Iterator[Entry]:
         """Give a tenant's entries; see :class:`History`."""

@@ -1,0 +1,265 @@
+"""Decides on a request: rules on facts, exceptions for what does not hold, one outcome. Pure.
+
+Whatever cannot be judged is a denial that says so: no policy, one that cannot be used, a risk class
+or an environment that it does not know, a rule that raises.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from auditspine.processors.alerts.causes import Ref, as_event_ids
+from auditspine.processors.projection.fit import as_name, as_sentence, as_token
+from auditspine.processors.release.errors import PolicyError
+from auditspine.processors.release.facts import Facts, gather
+from auditspine.processors.release.policy import ReleasePolicy
+from auditspine.processors.release.rules import Judged, Rule, RuleSet, judge
+from auditspine.processors.release.step import Step
+from auditspine.processors.release.values import ALLOW, DENY, NEEDS_REVIEW, Request, Waiver
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_EVIDENCE = 64  # of one rule
+_MOST_ARTIFACTS = 256
+_MOST_TIME_MS = 10_413_791_999_000  # the end of the year 2299, where the contract's times end
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a request comes to, as of an event.
+
+    Attributes:
+        outcome: ``allow``, ``needs_review`` or ``deny``.
+        results: Each rule, as ``decision.made`` has it.
+        failed: Rules that did not hold, with what they came to.
+        exceptions: Exceptions that it rests on.
+        until: When what it rests on runs out, the broker's milliseconds; None for never.
+        risk_class: Risk class that it was judged by.
+        jurisdictions: Jurisdictions whose overlays were applied.
+        artifacts: Artifacts that were read of.
+        positions: How far logs were read, by origin.
+        needed: Approvals that the policy asks for.
+        given: Approvals that count.
+        reason: One sentence.
+    """
+
+    outcome: str
+    results: tuple[Mapping[str, Any], ...]
+    failed: tuple[tuple[str, str], ...]
+    exceptions: tuple[str, ...]
+    until: int | None
+    risk_class: str
+    jurisdictions: tuple[str, ...]
+    artifacts: tuple[Ref, ...]
+    positions: Mapping[str, int]
+    needed: int
+    given: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """A rule's result with the exception that stands for it, if any."""
+
+    judged: Judged
+    waiver: Waiver | None = None
+
+    @property
+    def result(self) -> str:
+        return "waived" if self.waiver is not None else self.judged.result
+
+
+def decide(step: Step, request: Request, *, continuous: bool = False) -> Decision:
+    """Decide on a request, as of the event at hand.
+
+    Args:
+        step: The fold at the event.
+        request: The request.
+        continuous: Look only at rules that must go on holding.
+    """
+    policy = step.policy
+    if policy is None:
+        problem = "no release policy is published for this tenant"
+        if step.in_force is not None:
+            problem = f"the release policy cannot be used: {step.in_force.problem}"
+        return _refused(step, request, "policy_in_force", "error", problem)
+    jurisdictions = {*request.jurisdictions, *policy.domain(request.domain).jurisdictions}
+    try:
+        ruleset = policy.ruleset(request.risk_class, sorted(jurisdictions))
+    except PolicyError as exc:
+        return _refused(step, request, "risk_class_known", "error", str(exc))
+    if request.environment not in policy.environments:
+        known = ", ".join(policy.environments)
+        why = f"expected one of the environments {known}, got another"
+        return _refused(step, request, "environment_known", "failed", why)
+    facts = gather(step.book, policy, step.tenant, request, step.at)
+    ruled = tuple(
+        _ruled(step, policy, request, facts, each)
+        for each in judge(ruleset, facts.document)
+        if each.rule.continuous or not continuous
+    )
+    return _decision(step, request, ruleset, facts, ruled)
+
+
+def body_of(
+    step: Step, request: Request, decision: Decision, cause: str, supersedes: str
+) -> dict[str, Any]:
+    """Give the body of ``decision.made``."""
+    until = decision.until
+    return {
+        "decision_id": step.name("decision", request.request_id),
+        "request_id": request.request_id,
+        "model": request.model.body(),
+        "environment": request.environment,
+        "outcome": decision.outcome,
+        "cause": cause,
+        "supersedes": supersedes or None,
+        "risk_class": as_token(decision.risk_class),
+        "jurisdictions": tuple(as_token(each) for each in decision.jurisdictions),
+        "rules": decision.results,
+        "exceptions": decision.exceptions,
+        "artifacts": tuple(each.body() for each in decision.artifacts[:_MOST_ARTIFACTS]),
+        "policy": None if step.in_force is None else step.in_force.digest,
+        "positions": tuple(
+            {"origin": as_name(origin), "size": size}
+            for origin, size in sorted(decision.positions.items())
+        ),
+        "valid_until": None
+        if until is None
+        else _EPOCH + timedelta(milliseconds=min(until, _MOST_TIME_MS)),
+        "reason": as_sentence(decision.reason),
+    }
+
+
+def _ruled(
+    step: Step, policy: ReleasePolicy, request: Request, facts: Facts, judged: Judged
+) -> _Ruled:
+    if judged.result != "failed" or not judged.rule.waivable:
+        return _Ruled(judged)
+    trainers = set(facts.document["model"].get("trainers", ()))
+    apart = trainers | {policy.person(request.requester)}
+    for waiver in step.book.waivers(step.tenant):
+        who = {policy.person(waiver.person), policy.person(waiver.principal)}
+        if (
+            waiver.holds(step.at)
+            and (waiver.model.digest, waiver.environment) == request.place
+            and judged.rule.id in waiver.rules
+            and not who & apart
+        ):
+            return _Ruled(judged, waiver)
+    return _Ruled(judged)
+
+
+def _decision(
+    step: Step, request: Request, ruleset: RuleSet, facts: Facts, ruled: tuple[_Ruled, ...]
+) -> Decision:
+    failed = tuple(
+        (each.judged.rule.id, each.result) for each in ruled if each.result in ("failed", "error")
+    )
+    outcome = _outcome(ruled)
+    waivers = {each.waiver.exception_id: each.waiver for each in ruled if each.waiver}
+    ends = [each.expires_at for each in waivers.values()]
+    if facts.count.until is not None:
+        ends.append(facts.count.until)
+    needed = ruleset.parameters.get("approvals", 0)
+    return Decision(
+        outcome,
+        tuple(_result(each, facts) for each in ruled),
+        failed,
+        tuple(waivers),
+        min(ends, default=None) if outcome == ALLOW else None,
+        ruleset.risk_class,
+        ruleset.jurisdictions,
+        facts.artifacts,
+        _positions(step, facts, waivers.values()),
+        int(needed) if isinstance(needed, int | float) else 0,
+        len(facts.count.valid),
+        _reason(request, outcome, ruled),
+    )
+
+
+def _outcome(ruled: Iterable[_Ruled]) -> str:
+    outcome = ALLOW
+    for each in ruled:
+        if each.result == "error" or (
+            each.result == "failed" and each.judged.rule.otherwise == DENY
+        ):
+            return DENY
+        if each.result == "failed":
+            outcome = NEEDS_REVIEW
+    return outcome
+
+
+def _result(ruled: _Ruled, facts: Facts) -> dict[str, Any]:
+    judged, waiver = ruled.judged, ruled.waiver
+    evidence = [
+        event_id for group in judged.rule.reads for event_id in facts.evidence.get(group, ())
+    ]
+    if waiver is not None:
+        evidence.append(waiver.event_id)
+    reason = judged.reason
+    if waiver is not None:
+        reason = f"Exception {waiver.exception_id} stands for it: {reason}"
+    return {
+        "rule": as_token(judged.rule.id),
+        "result": ruled.result,
+        "reason": as_sentence(reason),
+        "evidence": as_event_ids(dict.fromkeys(evidence))[:_MOST_EVIDENCE],
+        "exception_id": None if waiver is None else waiver.exception_id,
+    }
+
+
+def _positions(step: Step, facts: Facts, waivers: Iterable[Waiver]) -> dict[str, int]:
+    """Give how far each log was read: this one, the control log, and logs of grants."""
+    found = {step.event.origin: step.event.position + 1}
+    if step.policies.origin:
+        found[step.policies.origin] = step.event.control_size
+    for grant in (*(each.grant for each in facts.count.valid), *(each.grant for each in waivers)):
+        if grant:
+            origin, position = grant
+            found[origin] = max(found.get(origin, 0), position + 1)
+    return found
+
+
+def _reason(request: Request, outcome: str, ruled: Iterable[_Ruled]) -> str:
+    what, where = f"{request.model.name} {request.model.version}", request.environment
+    if outcome == ALLOW:
+        return f"{what} may be deployed to {where}"
+    against = [each for each in ruled if each.result in ("failed", "error")]
+    words = "; ".join(f"{each.judged.rule.id}: {each.judged.reason}" for each in against)
+    if outcome == NEEDS_REVIEW:
+        return (
+            f"{what} waits for people before it may be deployed to {request.environment}: {words}"
+        )
+    return f"{what} may not be deployed to {request.environment}: {words}"
+
+
+def _refused(step: Step, request: Request, rule_id: str, result: str, why: str) -> Decision:
+    """Give a denial that no rule of a policy gives."""
+    judged = Judged(Rule(rule_id, "", why), "error" if result == "error" else "failed", why)
+    ruled = _Ruled(judged)
+    positions = {step.event.origin: step.event.position + 1}
+    if step.policies.origin:
+        positions[step.policies.origin] = step.event.control_size
+    return Decision(
+        DENY,
+        (
+            {
+                "rule": rule_id,
+                "result": ruled.result,
+                "reason": as_sentence(why),
+                "evidence": as_event_ids([request.request_id]),
+                "exception_id": None,
+            },
+        ),
+        ((rule_id, ruled.result),),
+        (),
+        None,
+        request.risk_class,
+        request.jurisdictions,
+        (request.model,),
+        positions,
+        0,
+        0,
+        _reason(request, DENY, (ruled,)),
+    )

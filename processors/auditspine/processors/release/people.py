@@ -1,0 +1,160 @@
+"""Takes approvals and exceptions: who signed them, and in which role. Pure but for look-ups."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from auditspine.processors.alerts.causes import Ref
+from auditspine.processors.projection.fit import as_name, as_sentence, as_token
+from auditspine.processors.projection.port import SealedEvent
+from auditspine.processors.release.book import Book
+from auditspine.processors.release.identity import ProviderLike
+from auditspine.processors.release.personal import (
+    SignatureRefusedError,
+    Signed,
+    approval_of,
+    exception_of,
+)
+from auditspine.processors.release.policy import ReleasePolicy
+from auditspine.processors.release.port import Grants, HeldRole
+from auditspine.processors.release.values import Approval, Waiver
+
+_MOST_APPROVALS = 256  # of one model; the latest signed
+_MOST_DIGESTS = 64  # approved under one name
+
+
+def approval_decided(
+    book: Book, policy: ReleasePolicy | None, grants: Grants, event: SealedEvent
+) -> tuple[str, ...]:
+    """Take ``approval.decided`` on a model; give its digest.
+
+    The latest that a person signed for an environment counts; one that was signed before it and
+    comes later, such as one that somebody publishes again, changes nothing.
+
+    Raises:
+        NotYet: The access log is not read that far.
+    """
+    subject = Ref.of(event.body["subject"])
+    if subject.kind != "model":
+        return ()
+    tenant = event.envelope["tenant"]
+    approval = _approval(book, policy, grants, event)
+    known = book.approvals(tenant, subject.digest)
+    own = [each for each in known if _slot(each) == _slot(approval)]
+    if any(each.signed_at >= approval.signed_at for each in own):
+        return ()
+    kept = [each for each in known if _slot(each) != _slot(approval)]
+    book.put_approvals(tenant, subject.digest, [*kept, approval][-_MOST_APPROVALS:])
+    if not approval.refused:
+        digests: list[str] = book.read("b", tenant, subject.name, subject.version) or []
+        if subject.digest not in digests:
+            book.write(
+                [*digests, subject.digest][-_MOST_DIGESTS:],
+                "b",
+                *(tenant, subject.name, subject.version),
+            )
+    return (subject.digest,)
+
+
+def exception_granted(
+    book: Book, policy: ReleasePolicy | None, grants: Grants, event: SealedEvent
+) -> Waiver | None:
+    """Take ``exception.granted``; give it, or None where one of that name was granted before.
+
+    Raises:
+        NotYet: The access log is not read that far.
+    """
+    body, tenant = event.body, event.envelope["tenant"]
+    name = as_token(body["exception_id"])
+    if any(each.exception_id == name for each in book.waivers(tenant)):
+        return None
+    principal = as_name(event.envelope["actor"]["principal"])
+    person, held, refused = principal, None, ""
+    try:
+        signed = exception_of(event, _providers(policy))
+        person = _known_person(book, tenant, signed)
+        held = grants.held(
+            tenant,
+            signed.person.principal,
+            () if policy is None else policy.exception_roles,
+            (event.envelope["domain"], body["environment"]),
+            event.appended_at,
+        )
+        refused = "" if held else "they hold no role that may grant it"
+    except SignatureRefusedError as exc:
+        refused = str(exc)
+    waiver = Waiver(
+        name,
+        Ref.of(body["subject"]),
+        as_token(body["environment"]),
+        tuple(as_token(each) for each in body["rules"]),
+        as_sentence(body["compensating_control"]),
+        person,
+        principal,
+        as_sentence(event.envelope["intent"]["reason"]),
+        event.appended_at,
+        body["expires_at"] // 1000,
+        event.envelope["event_id"],
+        as_sentence(refused) if refused else "",
+        elsewhere=event.elsewhere,
+        grant=_where(held),
+    )
+    book.put_waiver(tenant, waiver)
+    return waiver
+
+
+def _approval(
+    book: Book, policy: ReleasePolicy | None, grants: Grants, event: SealedEvent
+) -> Approval:
+    body, envelope = event.body, event.envelope
+    principal = as_name(envelope["actor"]["principal"])
+    expires, environment = body["expires_at"], body.get("environment") or ""
+    reported = Approval(
+        envelope["event_id"],
+        principal,
+        principal,
+        "",
+        body["decision"],
+        environment,
+        event.appended_at * 1000,
+        None if expires is None else expires // 1000,
+    )
+    try:
+        signed = approval_of(event, _providers(policy))
+    except SignatureRefusedError as exc:
+        return replace(reported, refused=as_sentence(str(exc)))
+    person = _known_person(book, envelope["tenant"], signed)
+    approval = replace(reported, person=person, signed_at=signed.statement.signed_at)
+    if body["decision"] == "withdrawn":  # whoever gave an approval may take it back
+        return approval
+    if not envelope["intent"]["reason"].strip():
+        return replace(approval, refused="no justification is recorded")
+    held = grants.held(
+        envelope["tenant"],
+        signed.person.principal,
+        () if policy is None else policy.approver_roles,
+        (envelope["domain"], environment),
+        event.appended_at,
+    )
+    if held is None:
+        return replace(approval, refused="they hold no role that may approve it")
+    return replace(approval, role=held.role, grant=_where(held))
+
+
+def _providers(policy: ReleasePolicy | None) -> Sequence[ProviderLike]:
+    return () if policy is None else policy.providers
+
+
+def _known_person(book: Book, tenant: str, signed: Signed) -> str:
+    """Note which person an account is, as its identity token says; give the person."""
+    person = as_name(signed.person.person)
+    book.write(person, "c", tenant, signed.person.principal)
+    return person
+
+
+def _where(held: HeldRole | None) -> tuple[str, int] | tuple[()]:
+    return () if held is None else (held.origin, held.position)
+
+
+def _slot(approval: Approval) -> tuple[str, str, bool]:
+    """Give what only the latest counts of: a report by a service never displaces a signature."""
+    return approval.person, approval.environment, bool(approval.refused)

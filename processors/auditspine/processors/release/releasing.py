@@ -1,0 +1,219 @@
+"""Takes requests and makes decisions of them, and looks at them again when something changes. Pure.
+
+An allowed release stays allowed while its continuous rules hold. A request that people must decide
+on is judged again whenever something comes that may change it. A denial is final: ask again.
+"""
+
+from dataclasses import replace
+
+from auditspine.processors.alerts.causes import Ref
+from auditspine.processors.alerts.clock import MINUTE_MS
+from auditspine.processors.projection.fit import as_name, as_token
+from auditspine.processors.projection.port import SealedEvent
+from auditspine.processors.release.catalogue import Touched
+from auditspine.processors.release.deciding import Decision, body_of, decide
+from auditspine.processors.release.step import Step
+from auditspine.processors.release.tables import decision_row
+from auditspine.processors.release.values import (
+    ALLOW,
+    DENY,
+    NEEDS_REVIEW,
+    Made,
+    Request,
+    Standing,
+)
+
+_HOUR_MS = 60 * MINUTE_MS
+_DEFAULT_HOURS = 72
+_DEFAULT_ENVIRONMENT = "-"
+
+
+def requested(step: Step, event: SealedEvent) -> None:
+    """Take ``deployment.requested``; one that was taken before changes nothing."""
+    body, request_id = event.body, event.envelope["event_id"]
+    if step.book.request(step.tenant, request_id) is not None:
+        return
+    deployment = body["deployment"]
+    hours = _DEFAULT_HOURS if step.policy is None else step.policy.request_hours
+    request = Request(
+        request_id,
+        Ref.of(body["model"]),
+        as_token(body["environment"] or _DEFAULT_ENVIRONMENT),
+        as_token(body["risk_class"]),
+        as_name(body["purpose"]),
+        tuple(as_token(each) for each in body["jurisdictions"]),
+        "" if deployment is None else Ref.of(deployment).name,
+        event.envelope["domain"],
+        as_name(event.envelope["actor"]["principal"]),
+        step.now + hours * _HOUR_MS,
+    )
+    _answer(step, request, decide(step, request), "requested")
+
+
+def reconsidered(step: Step, touched: Touched) -> None:
+    """Look again at what an event may have changed.
+
+    Args:
+        step: The fold at the event.
+        touched: Digests of models; None for all of the tenant's.
+    """
+    if touched is not None and not touched:
+        return
+    for digest, environment in step.book.allowed(step.tenant):
+        if touched is None or digest in touched:
+            _stand(step, digest, environment, "revoked")
+    for request_id in step.book.pending(step.tenant):
+        request = step.book.request(step.tenant, request_id)
+        if request is not None and (touched is None or request.model.digest in touched):
+            decision = decide(step, request)
+            if decision.outcome != request.outcome:
+                _answer(step, request, decision, "evidence")
+
+
+def look(step: Step) -> None:
+    """Look at what time changes: requests that nobody decided on, and what runs out."""
+    for request_id in step.book.pending(step.tenant):
+        request = step.book.request(step.tenant, request_id)
+        if request is None:
+            continue
+        if step.now >= request.due:
+            decision = replace(
+                decide(step, request), outcome=DENY, until=None, reason=_unanswered(request)
+            )
+            _answer(step, request, decision, "expired")
+        else:
+            step.wake(request.due)
+    for digest, environment in step.book.allowed(step.tenant):
+        standing = step.book.standing(step.tenant, digest, environment)
+        if standing is None or standing.until is None:
+            continue
+        if step.at >= standing.until:
+            _stand(step, digest, environment, "expired")
+        else:
+            step.wake(step.clock_of(standing.until))
+
+
+def _unanswered(request: Request) -> str:
+    return (
+        f"Nobody decided in time on {request.model.name} {request.model.version} for "
+        f"{request.environment}: ask again"
+    )
+
+
+def _answer(step: Step, request: Request, decision: Decision, cause: str) -> None:
+    """Make a decision on a request, and let an allowing one stand."""
+    decision_id = _say(step, request, decision, cause, request.decision_id)
+    is_first = not request.decision_id
+    request = replace(
+        request, outcome=decision.outcome, decision_id=decision_id, failed=decision.failed
+    )
+    step.book.put_request(step.tenant, request)
+    waits = decision.outcome == NEEDS_REVIEW
+    step.book.put_pending(step.tenant, request.request_id, waits=waits)
+    if waits:
+        step.wake(request.due)
+        if is_first:
+            _ask(step, request, decision)
+    if decision.outcome == ALLOW:
+        _let_stand(step, request, decision, decision_id)
+
+
+def _let_stand(step: Step, request: Request, decision: Decision, decision_id: str) -> None:
+    standing = Standing(
+        request.request_id, decision_id, True, decision.exceptions, decision.until, step.at
+    )
+    step.keep_standing(request.model, request.environment, standing, decision.reason)
+    if decision.until is not None:
+        step.wake(step.clock_of(decision.until))
+
+
+def _stand(step: Step, digest: str, environment: str, cause: str) -> None:
+    """Let an allowed release stand, or not, by the rules that must go on holding.
+
+    Without a policy that can be used nothing is taken back: what was decided stands.
+    """
+    standing = step.book.standing(step.tenant, digest, environment)
+    request = None if standing is None else step.book.request(step.tenant, standing.request_id)
+    if standing is None or request is None or step.policy is None:
+        return
+    decision = decide(step, request, continuous=True)
+    if decision.outcome == ALLOW:
+        if cause == "expired":
+            _renew(step, request, standing, decision)
+        return
+    revoked = replace(decision, outcome=DENY, until=None, reason=_taken_back(request, decision))
+    decision_id = _say(step, request, revoked, cause, standing.decision_id)
+    after = replace(standing, decision_id=decision_id, allowed=False, until=None, since=step.at)
+    step.keep_standing(request.model, environment, after, revoked.reason)
+    served = deployments_of(step, digest, environment)
+    if served:
+        title = f"{', '.join(served)}: {revoked.reason}"
+        evidence = (standing.request_id, step.event.envelope["event_id"])
+        step.find(
+            "release_revoked", "stop_the_line", request.model, environment, title, evidence=evidence
+        )
+
+
+def _renew(step: Step, request: Request, standing: Standing, decision: Decision) -> None:
+    """Say anew what stands when a part of what it rested on ran out."""
+    if decision.until == standing.until:
+        return
+    kept = tuple(dict.fromkeys((*standing.exceptions, *decision.exceptions)))
+    decision = replace(decision, exceptions=kept)
+    decision_id = _say(step, request, decision, "expired", standing.decision_id)
+    _let_stand(step, request, decision, decision_id)
+
+
+def _taken_back(request: Request, decision: Decision) -> str:
+    rules = ", ".join(rule for rule, _ in decision.failed)
+    return (
+        f"{request.model.name} {request.model.version} may no longer be deployed to "
+        f"{request.environment}: {rules}"
+    )
+
+
+def deployments_of(step: Step, digest: str, environment: str) -> list[str]:
+    """Give the names of the deployments that serve a model in an environment."""
+    running: dict[str, list[str]] = step.book.read("l", step.tenant) or {}
+    found = []
+    for place, digests in running.items():
+        where, _, name = place.partition("\0")
+        if where == environment and digest in digests:
+            found.append(name)
+    return sorted(found)
+
+
+def _say(step: Step, request: Request, decision: Decision, cause: str, supersedes: str) -> str:
+    body = body_of(step, request, decision, cause, supersedes)
+    decision_id = str(body["decision_id"])
+    step.say("decision.made", body, decision.reason)
+    step.book.put_made(
+        step.tenant,
+        decision_id,
+        Made(*request.place, decision.outcome == ALLOW, decision.exceptions),
+    )
+    results: dict[str, list[str]] = {"failed": [], "error": [], "waived": [], "passed": []}
+    for each in decision.results:
+        results[each["result"]].append(each["rule"])
+    body["exceptions"] = list(decision.exceptions)
+    step.decisions.append(decision_row(step.event, request, body, results))
+    for waiver in step.book.waivers(step.tenant):
+        if decision.outcome == ALLOW and waiver.exception_id in decision.exceptions:
+            step.keep_waiver(replace(waiver, decisions=(*waiver.decisions, decision_id)))
+    return decision_id
+
+
+def _ask(step: Step, request: Request, decision: Decision) -> None:
+    """Ask people to decide on a request that waits for them."""
+    if step.policy is None or decision.given >= decision.needed:
+        return
+    body = {
+        "request_id": request.request_id,
+        "model": request.model.body(),
+        "environment": request.environment,
+        "roles": tuple(as_token(each) for each in step.policy.approver_roles),
+        "needed": decision.needed,
+        "given": decision.given,
+        "reason": decision.reason[:1000],
+    }
+    step.say("approval.requested", body, decision.reason)
