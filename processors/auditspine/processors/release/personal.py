@@ -37,6 +37,8 @@ _WORDS = {
     "subject_digest": "digest",
     "expires_at": "end",
     "reference": "exception",
+    "conditions": "set of conditions",
+    "rules": "set of rules",
 }
 
 
