@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from auditspine.ledger.errors import FormatError, IntegrityError
+from auditspine.ledger.record_signing import Verifier
 from auditspine.ledger.record_table import RecordTable
-from auditspine.ledger.records import Alive, R, Verifier, partition_of
+from auditspine.ledger.records import Alive, R, partition_of
 
 _NEVER = -math.inf
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
-from auditspine.ledger.records import SIGNATURE_HEADER
+from auditspine.ledger.record_signing import SIGNATURE_HEADER
 from auditspine.producers import lifetime
 from auditspine.producers.errors import SetupError
 from auditspine.producers.knowledge import Knowledge, Message

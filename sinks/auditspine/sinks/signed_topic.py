@@ -17,16 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.errors import FormatError, IntegrityError
 from auditspine.ledger.note import raw_public_key
+from auditspine.ledger.record_signing import SIGNATURE_HEADER, Verifier, sign
 from auditspine.ledger.record_table import RecordTable
-from auditspine.ledger.records import (
-    SIGNATURE_HEADER,
-    Alive,
-    R,
-    Verifier,
-    encode_value,
-    partition_of,
-    sign,
-)
+from auditspine.ledger.records import Alive, R, encode_value, partition_of
 from auditspine.ledger.topics import MAX_SERVING_BYTES
 from auditspine.sinks.errors import BadDataError, BrokerError, StoppedError
 

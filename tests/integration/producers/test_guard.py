@@ -16,12 +16,8 @@ from tests.waiting import await_true
 
 from auditspine.embedded.kafka import KafkaNode, KafkaSettings
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.records import (
-    SIGNATURE_HEADER,
-    encode_value,
-    partition_of,
-    sign,
-)
+from auditspine.ledger.record_signing import SIGNATURE_HEADER, sign
+from auditspine.ledger.records import encode_value, partition_of
 from auditspine.ledger.serving import ServingRecord
 from auditspine.ledger.topics import Topics
 from auditspine.producers.errors import ServingBlockedError

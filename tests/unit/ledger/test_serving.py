@@ -10,15 +10,9 @@ from hypothesis import strategies as st
 
 from auditspine.ledger.errors import FormatError, IntegrityError, LedgerError
 from auditspine.ledger.note import raw_public_key
+from auditspine.ledger.record_signing import Verifier, sign
 from auditspine.ledger.record_table import RecordTable
-from auditspine.ledger.records import (
-    Alive,
-    Verifier,
-    decode,
-    encode_value,
-    partition_of,
-    sign,
-)
+from auditspine.ledger.records import Alive, decode, encode_value, partition_of
 from auditspine.ledger.serving import ServingRecord
 from auditspine.ledger.topics import MAX_SERVING_BYTES, STREAMS, Topics
 

@@ -7,8 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.ledger.note import raw_public_key
+from auditspine.ledger.record_signing import sign
 from auditspine.ledger.record_table import RecordTable
-from auditspine.ledger.records import Alive, encode_value, partition_of, sign
+from auditspine.ledger.records import Alive, encode_value, partition_of
 from auditspine.ledger.serving import ServingRecord
 from auditspine.ledger.topics import Topics
 from auditspine.producers.errors import SetupError
