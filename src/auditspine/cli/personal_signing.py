@@ -1,5 +1,6 @@
-"""Signs what a person declares with the key of their login."""
+"""What a person declares, signed with the key of their login, and the event that says the same."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,17 @@ from auditspine.cli.options import parse_time
 from auditspine.cli.settings import Settings
 from auditspine.ledger.keyfile import public_bytes
 from auditspine.ledger.statement import Kind, Statement, sign_statement
-from auditspine.schemas.models import ArtifactRef, PersonalSignature
+from auditspine.processors.release.personal import EXCEPTION_MEANING
+from auditspine.schemas.models import (
+    ApprovalDecided,
+    ApprovalDecidedBody,
+    ArtifactRef,
+    Envelope,
+    ExceptionGranted,
+    ExceptionGrantedBody,
+    Intent,
+    PersonalSignature,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -22,28 +33,28 @@ class Declared:
     """What a person declares, but for who they are and when they do.
 
     Attributes:
-        kind: Kind of statement.
         tenant: Tenant.
         subject: What it is on.
-        environment: Where it is for; empty for none in particular.
+        environment: Where it is for.
         role: In which role.
-        decision: What is decided.
-        meaning: What the signature means.
         reason: Why.
-        expires_at: When it ends; None for never.
-        conditions: What must be kept for it to hold.
+        kind: Kind of statement.
+        decision: What is decided; ``granted`` for an exception.
+        meaning: What the signature means.
+        expires_at: When it ends; None for never, which no exception has.
+        conditions: What must be kept for it to hold; of an exception the one compensating control.
         rules: Rules that an exception stands for.
         reference: Identifier of an exception.
     """
 
-    kind: Kind
     tenant: str
     subject: ArtifactRef
     environment: str
     role: str
-    decision: str
-    meaning: str
     reason: str
+    kind: Kind = "exception"
+    decision: str = "granted"
+    meaning: str = EXCEPTION_MEANING
     expires_at: datetime | None = None
     conditions: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -95,6 +106,67 @@ class Signer:
             envelope=sign_statement(self.key, statement),
             id_token=self.credential.id_token,
         )
+
+
+def approval(
+    signer: Signer, declared: Declared, justification: str | None
+) -> Callable[[Envelope], ApprovalDecided]:
+    """Sign an approval; give what makes its event.
+
+    Args:
+        signer: Whoever decides.
+        declared: What they decide.
+        justification: The authority that it rests on; beside what is signed.
+
+    Raises:
+        ValidationError: A field is not what the schema says.
+    """
+    body = ApprovalDecidedBody.model_validate(
+        {
+            "subject": declared.subject,
+            "decision": declared.decision,
+            "meaning": declared.meaning,
+            "role": declared.role,
+            "conditions": declared.conditions,
+            "expires_at": declared.expires_at,
+            "validations": (),
+            "environment": declared.environment,
+            "signature": signer.sign(declared, datetime.now(UTC)),
+        }
+    )
+
+    def make(envelope: Envelope) -> ApprovalDecided:
+        trigger = envelope.intent.trigger
+        intent = Intent(trigger=trigger, reason=declared.reason, justification=justification)
+        return ApprovalDecided(envelope=envelope.model_copy(update={"intent": intent}), body=body)
+
+    return make
+
+
+def exception(signer: Signer, declared: Declared) -> Callable[[Envelope], ExceptionGranted]:
+    """Sign an exception; give what makes its event.
+
+    Args:
+        signer: Whoever grants it.
+        declared: What they grant.
+
+    Raises:
+        ValidationError: A field is not what the schema says.
+    """
+    [control] = declared.conditions
+    body = ExceptionGrantedBody.model_validate(
+        {
+            "exception_id": declared.reference,
+            "subject": declared.subject,
+            "environment": declared.environment,
+            "rules": declared.rules,
+            "compensating_control": control,
+            "role": declared.role,
+            "expires_at": declared.expires_at,
+            "signature": signer.sign(declared, datetime.now(UTC)),
+        }
+    )
+    return lambda envelope: ExceptionGranted(envelope=envelope, body=body)
 
 
 def signer_of(settings: Settings) -> Signer:

@@ -1,6 +1,5 @@
 """``auditspine approve``: a person decides on one exact model for one environment, and signs it."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,9 +12,8 @@ from auditspine.cli.errors import CliError
 from auditspine.cli.model_ref import ModelArgument, parse_model
 from auditspine.cli.options import DataDirOption, JsonOption, ServersOption
 from auditspine.cli.person import KeyOption, PersonSpeaker, WorkloadOption
-from auditspine.cli.personal_signing import Declared, future_time, signer_of
+from auditspine.cli.personal_signing import Declared, approval, future_time, signer_of
 from auditspine.cli.settings import load_settings
-from auditspine.schemas.models import ApprovalDecided, ApprovalDecidedBody, Envelope, Intent
 
 TenantOption = Annotated[str, typer.Option("--tenant", help="The tenant.")]
 EnvironmentOption = Annotated[
@@ -96,22 +94,7 @@ def approve(
         expires_at=ends,
         conditions=conditions,
     )
-    body = ApprovalDecidedBody(
-        subject=subject,
-        decision=decision.value,
-        meaning=meaning,
-        role=role,
-        conditions=conditions,
-        expires_at=ends,
-        validations=(),
-        environment=env,
-        signature=signer.sign(declared, datetime.now(UTC)),
-    )
-
-    def make(envelope: Envelope) -> ApprovalDecided:
-        intent = Intent(trigger=envelope.intent.trigger, reason=reason, justification=justification)
-        return ApprovalDecided(envelope=envelope.model_copy(update={"intent": intent}), body=body)
-
+    make = approval(signer, declared, justification)
     speaker = PersonSpeaker(settings, tenant, signer.credential.principal, workload, key, domain)
     [event_id] = speaker.say([make], "request", reason)
     _tell(event_id, declared, signer.credential, as_json=as_json)

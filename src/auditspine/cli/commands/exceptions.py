@@ -4,7 +4,6 @@ An exception names its rules, its end and what keeps the risk down instead, and 
 person. It is for one digest in one environment.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import uuid4
 
@@ -21,10 +20,8 @@ from auditspine.cli.console import print_json, printable, stdout
 from auditspine.cli.model_ref import ModelArgument, parse_model
 from auditspine.cli.options import DataDirOption, JsonOption, ServersOption
 from auditspine.cli.person import KeyOption, PersonSpeaker, WorkloadOption
-from auditspine.cli.personal_signing import Declared, future_time, signer_of
+from auditspine.cli.personal_signing import Declared, exception, future_time, signer_of
 from auditspine.cli.settings import load_settings
-from auditspine.processors.release.personal import EXCEPTION_MEANING
-from auditspine.schemas.models import ExceptionGranted, ExceptionGrantedBody
 
 app = typer.Typer(help="Grant exceptions from release rules.", no_args_is_help=True)
 
@@ -72,34 +69,20 @@ def grant(
     assert ends is not None
     signer = signer_of(settings)
     declared = Declared(
-        kind="exception",
         tenant=tenant,
         subject=subject,
         environment=env,
         role=role,
-        decision="granted",
-        meaning=EXCEPTION_MEANING,
         reason=reason,
         expires_at=ends,
         conditions=(control,),
         rules=rules,
         reference=named,
     )
-    body = ExceptionGrantedBody(
-        exception_id=named,
-        subject=subject,
-        environment=env,
-        rules=rules,
-        compensating_control=control,
-        role=role,
-        expires_at=ends,
-        signature=signer.sign(declared, datetime.now(UTC)),
-    )
+    make = exception(signer, declared)
     principal = signer.credential.principal
     speaker = PersonSpeaker(settings, tenant, principal, workload, key, domain)
-    [event_id] = speaker.say(
-        [lambda envelope: ExceptionGranted(envelope=envelope, body=body)], "request", reason
-    )
+    [event_id] = speaker.say([make], "request", reason)
     if as_json:
         print_json({"exception": named, "event": event_id, "expires_at": ends.isoformat()})
         return
