@@ -6,6 +6,7 @@ What was said already is read from the control topic, so every step can be repea
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -31,6 +32,8 @@ from auditspine.schemas.models import (
     LogOpened,
     LogOpenedBody,
     LogRange,
+    PolicyPublished,
+    PolicyPublishedBody,
     SchemaRegistered,
     SchemaRegisteredBody,
     TenancyDecided,
@@ -68,6 +71,7 @@ class Said:
         logs: Origins of opened logs.
         places: Topic prefix of each tenant's own space; ``None`` while it is being moved.
         domains: Topic prefix of each domain's space.
+        policies: Digest of the last policy by its name and each tenant that it names.
     """
 
     size: int = 0
@@ -78,6 +82,7 @@ class Said:
     logs: set[str] = field(default_factory=set)
     places: dict[str, str | None] = field(default_factory=dict)
     domains: dict[str, str] = field(default_factory=dict)
+    policies: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def place_of(self, tenant: str, domain: str, shared: str) -> str | None:
         """Give the topic prefix where a tenant's events of a domain count, as the ledger judges.
@@ -103,13 +108,19 @@ class Said:
             self.schemas.setdefault(event.body.schema_id, event.body.text)
         elif isinstance(event, LogOpened):
             self.logs.add(event.body.origin)
-        elif isinstance(event, TenancyDecided):
-            if event.body.tenant is not None:
-                self.places[event.body.tenant] = None
-            elif event.body.domain is not None:
-                self.domains[event.body.domain] = event.body.topic_prefix
-        elif isinstance(event, TenantMoved):
+        elif isinstance(event, PolicyPublished):
+            body = event.body
+            self.policies |= dict.fromkeys([(body.name, t) for t in body.tenants], body.digest)
+        else:
+            self._add_place(event)
+
+    def _add_place(self, event: Event) -> None:
+        if isinstance(event, TenantMoved):
             self.places[event.body.tenant] = event.body.topic_prefix
+        elif isinstance(event, TenancyDecided) and event.body.tenant is not None:
+            self.places[event.body.tenant] = None
+        elif isinstance(event, TenancyDecided) and event.body.domain is not None:
+            self.domains[event.body.domain] = event.body.topic_prefix
 
 
 class ControlTopic:
@@ -322,6 +333,12 @@ class Operator:
     def revoke_key(self, public_key: bytes, reason: str) -> Delivery:
         """Revoke a key: what it says from now on does not count."""
         return self._say(KeyRevoked, KeyRevokedBody(public_key=public_key, reason=reason), reason)
+
+    def publish_policy(self, name: str, text: str, tenants: Sequence[str], reason: str) -> Delivery:
+        """Publish a policy: it holds from now for the tenants, :data:`EVERY_TENANT` for all."""
+        digest = sha256(text.encode()).digest()
+        body = PolicyPublishedBody(name=name, digest=digest, text=text, tenants=tuple(tenants))
+        return self._say(PolicyPublished, body, reason)
 
     def decide_tenancy(
         self,

@@ -24,6 +24,7 @@ from auditspine.cli.commands import (
     inventory,
     keys,
     login,
+    policy,
     publish,
     rebuild,
     sink,
@@ -84,6 +85,7 @@ app.add_typer(alerts.app, name="alerts", rich_help_panel=_USE)
 app.add_typer(artifact.app, name="artifact", rich_help_panel=_USE)
 app.add_typer(drift.app, name="drift", rich_help_panel=_USE)
 app.add_typer(keys.app, name="keys", rich_help_panel=_USE)
+app.add_typer(policy.app, name="policy", rich_help_panel=_USE)
 app.command(rich_help_panel=_RELEASE)(login.login)
 app.command(rich_help_panel=_RELEASE)(login.logout)
 app.command(rich_help_panel=_RELEASE)(approve.approve)
