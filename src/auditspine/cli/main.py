@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from auditspine.cli.commands import (
     access,
+    admission,
     alerts,
     approve,
     artifact,
@@ -101,6 +102,7 @@ app.command(rich_help_panel=_RUN)(init.init)
 app.add_typer(topics.app, name="topics", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(worker.worker)
 app.command(rich_help_panel=_RUN)(sink.sink)
+app.command(rich_help_panel=_RUN)(admission.admission)
 app.command(rich_help_panel=_RUN)(rebuild.rebuild)
 
 

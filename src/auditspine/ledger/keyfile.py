@@ -1,4 +1,4 @@
-"""Ed25519 private keys in files: PKCS8 PEM that only its owner may read.
+"""Ed25519 private keys in files: PKCS8 PEM that only its owner may read; other secrets likewise.
 
 Does not decide which key is trusted: the control log does.
 """
@@ -49,7 +49,7 @@ def read_key(path: str | os.PathLike[str]) -> Ed25519PrivateKey:
             others, empty, or not an unencrypted Ed25519 key in PKCS8 PEM.
     """
     file = Path(path)
-    pem = _read_private(file)
+    pem = read_private(file)
     if not pem.strip():
         raise KeyFileError(file, "is empty; restore it, or delete it and create a new key")
     try:
@@ -102,7 +102,17 @@ def public_bytes(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def _read_private(file: Path) -> bytes:
+def read_private(path: str | os.PathLike[str]) -> bytes:
+    """Read a secret that nobody but its owner can read: at most 64 KiB of it.
+
+    Args:
+        path: Regular file, mode 0600 or stricter; not a symbolic link.
+
+    Raises:
+        KeyFileError: The file is missing, unreadable, a link, no regular file, or open to group
+            or others.
+    """
+    file = Path(path)
     try:
         # NONBLOCK, so that a FIFO in the file's place cannot hang the open.
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -18,12 +18,17 @@ ROLES = {
     "processors": ("processors",),
     "sinks": ("sinks",),
     "auditor": ("auditor",),
+    "admission": ("producers",),
     "cli": ("cli",),
     "embedded": ("embedded",),
 }
 # What only a larger installation runs.
 LARGER = {
-    "": ("auditspine.schemas.compatibility", "auditspine.schemas.generate"),
+    "": (
+        "auditspine.schemas.compatibility",
+        "auditspine.schemas.generate",
+        "auditspine.producers.admission.app",
+    ),
     "cli": ("auditspine.cli.demo",),
 }
 
