@@ -20,7 +20,9 @@ EnvironmentOption = Annotated[
     str, typer.Option("--env", help="The environment that it is for; this one only.")
 ]
 ReasonOption = Annotated[str, typer.Option(help="Why; it becomes part of what you sign.")]
-DomainOption = Annotated[str, typer.Option(help="Business domain of the event.")]
+DomainOption = Annotated[
+    str, typer.Option(help="The model's business domain; your role must reach it.")
+]
 
 
 class Decision(StrEnum):

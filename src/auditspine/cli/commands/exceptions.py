@@ -44,7 +44,7 @@ def grant(
     ] = None,
     role: Annotated[
         str, typer.Option(help="In which role; it must be granted to you.")
-    ] = "risk_officer",
+    ] = "release_approver",
     workload: WorkloadOption = "approver",
     key: KeyOption = None,
     domain: DomainOption = "governance",
