@@ -167,8 +167,8 @@ class ServingGuard(TopicGuard[ServingKnowledge]):
             return verdict
         released = self._releases.check(model_digest)
         if released.state == "unknown" and self._releases.last_denial(model_digest) is None:
-            return _strictest(verdict, released, self._when_unknown)
-        return _strictest(verdict, released, "block")
+            return strictest(verdict, released, self._when_unknown)
+        return strictest(verdict, released, "block")
 
     def require(self, model_digest: bytes | str) -> Verdict:
         """Give the verdict of a model that may serve.
@@ -217,7 +217,7 @@ class ServingGuard(TopicGuard[ServingKnowledge]):
         )
 
 
-def _strictest(verdict: Verdict, released: ReleaseVerdict, otherwise: Action) -> Verdict:
+def strictest(verdict: Verdict, released: ReleaseVerdict, otherwise: Action) -> Verdict:
     """Give what serving state and release decision come to.
 
     Args:

@@ -2,32 +2,26 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.integration.producers.topic_writer import TENANT, TopicWriter
 from tests.waiting import await_true
 
 from auditspine.embedded.kafka import KafkaNode, KafkaSettings
 from auditspine.ledger.note import raw_public_key
-from auditspine.ledger.record_signing import SIGNATURE_HEADER, sign
-from auditspine.ledger.records import encode_value, partition_of
+from auditspine.ledger.records import encode_value
 from auditspine.ledger.serving import ServingRecord
 from auditspine.ledger.topics import Topics
 from auditspine.producers.errors import ServingBlockedError
 from auditspine.producers.guard import ServingGuard
-from auditspine.sinks.alive import AliveLoop
 from auditspine.sinks.errors import BadDataError, BrokerError
 from auditspine.sinks.serving import ServingStates, serving_topic
-from auditspine.sinks.signed_topic import Followed
 
-TENANT, DEPLOYMENT = "acme", "mortgage-risk-eu"
+DEPLOYMENT = "mortgage-risk-eu"
 MODEL, OTHER = b"m" * 32, b"o" * 32
 COLUMNS = (
     *("origin", "tenant", "deployment", "model_digest", "state", "releases_frozen"),
@@ -35,49 +29,11 @@ COLUMNS = (
 )
 
 
-class Inner:
-    def __init__(self) -> None:
-        self.written: list[tuple] = []
+class Processor(TopicWriter):
+    """The alerts processor's end of the topic, and guards that follow it."""
 
-    def write(self, table, columns, rows) -> None:
-        self.written.append((table, tuple(columns), list(rows)))
-
-
-@dataclass
-class Processor:
-    """A processor's end of the topic, and guards that follow it."""
-
-    servers: str
-    topics: Topics
-    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
-    inner: Inner = field(default_factory=Inner)
-    guards: list[ServingGuard] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.partition = partition_of(TENANT, self.topics.partitions)
-        name = self.topics.serving
-        config = {**self.topics.config(name), "min.insync.replicas": "1"}
-        admin = AdminClient({"bootstrap.servers": self.servers})
-        for future in admin.create_topics(
-            [NewTopic(name, self.topics.partitions, 1, config=config)]
-        ).values():
-            future.result(20)
-        self.begin()
-
-    def begin(self) -> None:
-        self.topic = serving_topic({"bootstrap.servers": self.servers}, self.topics, self.key)
-        self.states = ServingStates(self.inner, self.topic)
-        self.loop = AliveLoop(self.topic, self.followed, every_s=0.2)
-        self.thread = threading.Thread(target=self.loop.run)
-        self.thread.start()
-
-    def followed(self) -> dict[int, Followed]:
-        return dict.fromkeys(range(self.topics.partitions), Followed(9, 0))
-
-    def end(self) -> None:
-        self.loop.stop()
-        self.thread.join(20)
-        self.topic.close()
+    def __init__(self, servers: str, topics: Topics) -> None:
+        super().__init__(servers, topics, topics.serving, serving_topic, ServingStates)
 
     def say(self, version: int, state: str, **other) -> None:
         self.states.write("serving_states", COLUMNS, [row(version, state, **other)])
@@ -88,20 +44,6 @@ class Processor:
         guard = ServingGuard(self.servers, **{**fixed, **options})
         self.guards.append(guard)
         return guard
-
-    def put(self, record: ServingRecord, *, key=None, header=True, value=True) -> None:
-        """Put a record there as anybody may who can write to the topic."""
-        producer = Producer({"bootstrap.servers": self.servers, "log_level": 0})
-        name, signed = record.key, encode_value(record)
-        signature = sign(key or self.key, self.topics.serving, self.partition, name, signed)
-        producer.produce(
-            self.topics.serving,
-            signed if value else None,
-            key=name,
-            partition=self.partition,
-            headers={SIGNATURE_HEADER: signature} if header else {},
-        )
-        assert producer.flush(10) == 0
 
 
 def row(version: int, state: str, **other) -> list[object]:
@@ -140,9 +82,7 @@ def record(version: int, state) -> ServingRecord:
 def processor(kafka, topic_prefix) -> Iterator[Processor]:
     made = Processor(kafka.bootstrap_servers, Topics(prefix=topic_prefix))
     yield made
-    for guard in made.guards:
-        guard.close()
-    made.end()
+    made.end_all()
 
 
 def test_a_stop_reaches_the_guard_at_once_and_only_for_its_digest(processor) -> None:
@@ -185,24 +125,7 @@ def test_what_nobody_trusted_signed_or_is_older_changes_nothing(processor) -> No
     late = processor.guard()
     assert late.wait_ready(15)
     assert late.check(MODEL).state == "blocked"
-    assert last_of(processor, record(1, "live").key) == encode_value(record(5, "blocked"))
-
-
-def last_of(processor: Processor, key: bytes) -> bytes | None:
-    consumer = Consumer(
-        {"bootstrap.servers": processor.servers, "group.id": "look", "log_level": 0}
-    )
-    place = TopicPartition(processor.topics.serving, processor.partition, 0)
-    consumer.assign([place])
-    _, high = consumer.get_watermark_offsets(place, timeout=10)
-    found, at = None, -1
-    while at < high - 1:
-        message = consumer.poll(1)
-        if message is not None and message.error() is None:
-            at = message.offset()
-            found = message.value() if message.key() == key else found
-    consumer.close()
-    return found
+    assert processor.last(record(1, "live").key) == encode_value(record(5, "blocked"))
 
 
 def test_without_signs_of_life_it_is_unknown_and_fails_closed_and_comes_back(processor) -> None:

@@ -238,3 +238,35 @@ def test_the_topic_is_compacted_and_no_stream() -> None:
     assert "serving" not in STREAMS
     with pytest.raises(ValueError):
         topics.stream("x.serving")
+
+
+def test_records_have_the_bytes_that_guards_in_the_field_read() -> None:
+    digest = bytes(range(32)).hex()
+    assert RECORD.key == f'["state","acme","mortgage-risk-eu","{digest}"]'.encode()
+    assert (
+        encode_value(RECORD)
+        == (
+            f'{{"alert_id":"alert-1","deployment":"mortgage-risk-eu","model_digest":"{digest}",'
+            '"position":7,"quarantined":false,"reason":"SECRET drift","releases_frozen":true,'
+            '"since":1700000000000,"state":"blocked","tenant":"acme","version":1}'
+        ).encode()
+    )
+    assert sign(KEY, TOPIC, PARTITION, RECORD.key, encode_value(RECORD)).hex() == (
+        "0103a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8bd22d7641f19a096620017"
+        "9541903304761b63d1506817181dddbb4b8821895e7a56b78b45f3e44a51916a47165b5161b4e4fabb8177d3"
+        "f8122f792c0d891305"
+    )
+    alive = Alive(2, 4, said_at=5, behind_ms=6, position=7, records=8, digest=bytes(32))
+    assert alive.key == b'["alive",2]'
+    assert (
+        encode_value(alive)
+        == (
+            f'{{"behind_ms":6,"digest":"{"00" * 32}","partition":2,"partitions":4,"position":7,'
+            '"records":8,"said_at":5,"version":1}'
+        ).encode()
+    )
+    table: RecordTable[ServingRecord] = RecordTable()
+    table.take(RECORD)
+    assert table.digest().hex() == (
+        "fc3b420204702072c67d4d63bed3cbdd0391d8e0fe76a88bc70888df531e90a9"
+    )
