@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -247,3 +248,24 @@ def test_a_workloads_keys_are_those_that_may_sign_artifacts_now() -> None:
     assert signing_keys(state, "trainer", "acme") == good
     assert signing_keys(state, "trainer", None) == [*good, globex]
     assert signing_keys(state, "nobody", None) == []
+
+
+def test_the_documented_way_with_other_tools_works(desk: Desk) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "artifacts.md").read_text()
+    (desk.root / "verify.py").write_text(text.split("```python\n")[1].split("```")[0])
+    [block] = [part for part in text.split("```") if "python verify.py" in part]
+    desk.sign()
+
+    def check() -> subprocess.CompletedProcess:
+        script = "set -e\n" + block.replace("python ", f"{sys.executable} ")
+        shell = ["sh", "-c", script]
+        return subprocess.run(shell, check=False, cwd=desk.root, capture_output=True, text=True)
+
+    done = check()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "model/config.json: OK\nmodel/weights/a.bin: OK\n"
+    (desk.model / "config.json").write_text("[]")
+    assert "config.json: FAILED" in check().stdout
+    create_key(desk.root / "other.pem")
+    (desk.root / "other.pem").replace(desk.root / "trainer.pem")
+    assert "VerificationError" in check().stderr
