@@ -81,7 +81,13 @@ def _run(made: Backbone, options: argparse.Namespace, size: int) -> dict[str, di
     found["questions"] = questions.measure(made)
     _show("Questions about lineage, ms (median)", found["questions"])
     found["guard"] = guard.measure(made)
-    _show("Serving guard", found["guard"])
+    _show("Guards", found["guard"])
+    _ratio(
+        "serving guard that obeys decisions : one that does not",
+        found["guard"]["serving guard that obeys decisions, look-ups/s"],
+        found["guard"]["look-ups/s, one thread"],
+        None,
+    )
     limits = list(found["limits"].values())
     ceiling = 1 / (2 / limits[1] + 1 / limits[0])
     _ratio("chain and Merkle : SHA-256 alone", verified["core: chain and Merkle"], ceiling, None)

@@ -155,7 +155,7 @@ class ServingGuard(TopicGuard[ServingKnowledge]):
             model_digest = digest_of(model_digest)
         view = self._knowledge.view
         staleness_s = now_s() - view.known_at
-        if staleness_s > self._max_staleness_s or self._closed:
+        if staleness_s > self._limit_s:
             verdict = self._unknown(view, model_digest, staleness_s)
         elif (known := view.models.get(model_digest)) is None:
             frozen = view.releases_frozen
@@ -226,11 +226,13 @@ def strictest(verdict: Verdict, released: ReleaseVerdict, otherwise: Action) -> 
         otherwise: What to do with a model that is not released.
     """
     action, state, frozen, reason, alert_id, staleness_s, _ = verdict
-    staleness_s = max(staleness_s, released.staleness_s)
-    more = STRICTNESS[otherwise] - STRICTNESS[action]
-    # Of two that are as strict, what is known goes before what is not.
-    vaguer = state == "live" or (state == "unknown" and released.state == "denied")
-    if not released.allowed and (more > 0 or (more == 0 and vaguer)):
-        state = "blocked" if released.state == "denied" else "unknown"
-        action, reason, alert_id = otherwise, released.reason, None
-    return Verdict(action, state, frozen, reason, alert_id, staleness_s, released.decision_id)
+    allowed, decided, decision_id, why, _, age_s = released
+    if not allowed:
+        more = STRICTNESS[otherwise] - STRICTNESS[action]
+        # Of two that are as strict, what is known goes before what is not.
+        vaguer = state == "live" or (state == "unknown" and decided == "denied")
+        if more > 0 or (more == 0 and vaguer):
+            state = "blocked" if decided == "denied" else "unknown"
+            action, reason, alert_id = otherwise, why, None
+    oldest_s = max(staleness_s, age_s)
+    return Verdict(action, state, frozen, reason, alert_id, oldest_s, decision_id)

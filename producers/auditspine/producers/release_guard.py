@@ -113,7 +113,7 @@ class ReleaseGuard(TopicGuard[ReleaseKnowledge]):
             model_digest = digest_of(model_digest)
         view = self._knowledge.view
         staleness_s = now_s() - view.known_at
-        if staleness_s > self._max_staleness_s or self._closed:
+        if staleness_s > self._limit_s:
             return self._unknown(view, model_digest, staleness_s)
         decided = view.models.get(model_digest, NOT_DECIDED)
         if decided.until is not None:

@@ -49,7 +49,7 @@ class TopicGuard(ABC, Generic[K]):
         self._connection = connection(kafka)
         self._topic = topic
         self._fresh = fresh
-        self._max_staleness_s = float(max_staleness_s)
+        self._max_staleness_s = self._limit_s = float(max_staleness_s)
         self._starting = threading.Lock()
         self._closed = False
         try:
@@ -87,6 +87,7 @@ class TopicGuard(ABC, Generic[K]):
         """Stop following; verdicts are unknown from now on. Repeating it is harmless."""
         with self._starting:
             self._closed = True
+            self._limit_s = -1.0  # nothing is as fresh: one comparison tells whether it knows
             follower, self._follower = self._follower, None
         lifetime.untrack(self)
         if follower is not None:
@@ -120,7 +121,7 @@ class TopicGuard(ABC, Generic[K]):
 
     def _is_known(self) -> bool:
         view: Sight = self._knowledge.view
-        return now_s() - view.known_at <= self._max_staleness_s
+        return now_s() - view.known_at <= self._limit_s
 
     def _why_unknown(self, view: Sight, staleness_s: float) -> str:
         """Say why it cannot know; begins to follow where that was not begun."""
