@@ -213,17 +213,39 @@ def test_what_starts_nothing_is_allowed(name: str) -> None:
     assert respond(document(name), NOTHING, ALL)["allowed"] is True
 
 
-def test_what_is_being_deleted_may_lose_its_finalizers_and_change_nothing_else() -> None:
-    asked = document("pod_leaving_update")
+def test_an_update_that_starts_nothing_is_let_through() -> None:
+    asked = document("pod_leaving_update")  # a finalizer goes
     assert respond(asked, NOTHING, ALL)["allowed"] is True
     asked["request"]["object"]["spec"]["containers"][0]["image"] = f"x@{named(OTHER)}"
     assert refusal(asked, NOTHING, ALL)
     asked = document("pod_leaving_update")
-    del asked["request"]["oldObject"]["metadata"]["deletionTimestamp"]
-    assert refusal(asked, NOTHING)
+    asked["request"]["object"]["metadata"]["annotations"][MODEL_DIGEST] = named(OTHER)
+    assert refusal(asked, check_of(MODEL))
     asked = document("pod_leaving_update")
     asked["request"]["operation"] = "CREATE"
     assert refusal(asked, NOTHING)
+    asked = document("pod_leaving_update")
+    asked["request"]["oldObject"] = None
+    assert refusal(asked, NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "allowed"),
+    [
+        (2, 0, True),
+        (2, 2, True),
+        (2, 3, False),
+        (None, 2, False),
+        (2, None, False),
+        (2, "1", False),
+    ],
+)
+def test_what_is_revoked_may_run_less_and_never_more(before, after, allowed: bool) -> None:
+    asked = document("deployment_update")
+    new, old = asked["request"]["object"], asked["request"]["oldObject"]
+    old["spec"] = json.loads(json.dumps(new["spec"]))
+    old["spec"]["replicas"], new["spec"]["replicas"] = before, after
+    assert respond(asked, NOTHING)["allowed"] is allowed
 
 
 def test_a_dry_run_is_judged_the_same() -> None:

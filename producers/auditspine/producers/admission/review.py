@@ -110,7 +110,7 @@ def _judge(request: _Request, check: Check, terms: Terms) -> list[Ruling]:
         return []
     if request.content is None:
         raise MalformedError("request.object: missing")
-    if _only_leaves(request):
+    if _starts_nothing(request):
         return []
     workload = read_workload(request.content)
     if not workload.models and not terms.optional:
@@ -123,24 +123,39 @@ def _judge(request: _Request, check: Check, terms: Terms) -> list[Ruling]:
     ]
 
 
-def _only_leaves(request: _Request) -> bool:
-    """Tell whether an object that is being deleted changes nothing but its metadata.
+def _starts_nothing(request: _Request) -> bool:
+    """Tell whether an update leaves what runs as it is, or runs less of it.
 
-    Its finalizers could not be removed otherwise, and it would never be gone.
+    Controllers must be able to remove finalizers and to scale down what is revoked: refused, it
+    would never be gone.
     """
-    new, old = request.content or {}, request.former or {}
-    if request.operation != "UPDATE" or not all(map(_is_leaving, (new, old))):
+    new, old = request.content or {}, request.former
+    if request.operation != "UPDATE" or old is None:
         return False
-    return _body(new) == _body(old)
+    if _marks(new) != _marks(old) or _kept(new) != _kept(old):
+        return False
+    more, before = _replicas(new), _replicas(old)
+    return more == before or (type(more) is int and type(before) is int and more < before)
 
 
-def _is_leaving(content: dict[str, Any]) -> bool:
+def _marks(content: dict[str, Any]) -> dict[str, Any]:
+    """Give what the object itself says of its models; what its template says is kept."""
     metadata = content.get("metadata")
-    return isinstance(metadata, dict) and bool(metadata.get("deletionTimestamp"))
+    found = metadata.get("annotations") if isinstance(metadata, dict) else None
+    said = found if isinstance(found, dict) else {}
+    return {name: said.get(name) for name in (MODEL_DIGEST, DECISION_ID, MODEL_CONTAINERS)}
 
 
-def _body(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in content.items() if name not in ("metadata", "status")}
+def _kept(content: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: part for name, part in content.items() if name not in ("metadata", "status")}
+    if isinstance(kept.get("spec"), dict):
+        kept["spec"] = {name: part for name, part in kept["spec"].items() if name != "replicas"}
+    return kept
+
+
+def _replicas(content: dict[str, Any]) -> object:
+    spec = content.get("spec")
+    return spec.get("replicas") if isinstance(spec, dict) else None
 
 
 def _of_decisions(workload: Workload, rulings: list[Ruling]) -> list[Ruling]:
