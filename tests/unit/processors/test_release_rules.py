@@ -112,12 +112,11 @@ def test_a_reason_shows_what_was_measured_and_not_too_much_of_it() -> None:
     shows = ("approvals.persons", "parameters.strict", "signature.problem", "validation.age_days")
     reason = came_to("approvals.rejected", facts, shows=shows).reason
     assert reason == (
-        "It is not so. (approvals.persons is person-0, person-1, person-2, person-3, person-4 "
-        "and 2 more; parameters.strict is true; signature.problem is empty; "
-        "validation.age_days is 1)"
+        "It is not so. (approvals persons: person-0, person-1, person-2, person-3, person-4 "
+        "and 2 more; strict asked for: true; signature problem: none; validation age days: 1)"
     )
     long = good_facts(signature={"problem": "x" * 10_000})
-    assert len(came_to("approvals.rejected", long, shows=("signature.problem",)).reason) < 300
+    assert len(came_to("approvals.rejected", long, shows=("signature.problem",)).reason) < 500
 
 
 @given(
