@@ -28,7 +28,7 @@ shift 2
 [[ $model =~ @(sha256:[0-9a-f]{64})$ ]] || fail "expected a model with its digest, got a name alone"
 digest=${BASH_REMATCH[1]}
 
-options=(--tenant "$TENANT" --env "$ENVIRONMENT" --purpose "$PURPOSE" --wait "${WAIT:-900}" --json)
+options=(--tenant "$TENANT" --env "$ENVIRONMENT" --purpose "$PURPOSE" --wait --timeout "${WAIT:-900}" --json)
 if [[ -n ${RISK_CLASS:-} ]]; then
   options+=(--risk-class "$RISK_CLASS")
 fi

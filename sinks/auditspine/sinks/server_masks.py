@@ -212,6 +212,38 @@ MASKS: Mapping[str, Mask] = MappingProxyType(
             ),
             hidden=("reason", "version"),
         ),
+        "release_decisions": Mask(
+            shown=(
+                *("origin", "tenant", "decision_id", "request_id", "model", "model_version"),
+                *("model_digest", "environment", "outcome", "cause", "supersedes", "risk_class"),
+                *("failed", "waived", "exceptions", "policy_digest", "position", "decided_at"),
+            ),
+            tokens=("requester",),
+            hidden=("reason", "version"),  # a reason names people
+        ),
+        "release_states": Mask(
+            shown=(
+                *("origin", "tenant", "environment", "model", "model_version", "model_digest"),
+                *("allowed", "decision_id", "exceptions", "since", "until"),
+            ),
+            hidden=("reason", "version"),
+        ),
+        "release_exceptions": Mask(
+            shown=(
+                *("origin", "tenant", "exception_id", "model", "model_version", "model_digest"),
+                *("environment", "rules", "granted_at", "expires_at", "state", "decisions"),
+            ),
+            tokens=("granted_by",),
+            hidden=("compensating_control", "reason", "refused", "version"),
+        ),
+        "release_deployments": Mask(
+            shown=(
+                *("origin", "tenant", "position", "event_id", "at", "deployment"),
+                *("deployment_digest", "model", "model_version", "model_digest", "environment"),
+                *("action", "decision_id", "exceptions", "verdict"),
+            ),
+            hidden=("version",),
+        ),
     }
 )
 """Every table that is divided by its column ``tenant``, and how analysts see it."""

@@ -14,7 +14,7 @@ _TENANTS = """
     SELECT DISTINCT toString(tenant) AS name FROM (
         SELECT tenant FROM lineage_nodes UNION ALL SELECT tenant FROM access_verdicts
         UNION ALL SELECT tenant FROM access_grants UNION ALL SELECT tenant FROM alerts
-        UNION ALL SELECT tenant FROM drift_levels
+        UNION ALL SELECT tenant FROM drift_levels UNION ALL SELECT tenant FROM release_decisions
     ) ORDER BY name
 """
 

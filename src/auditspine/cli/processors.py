@@ -17,7 +17,7 @@ from auditspine.cli.errors import CliError
 from auditspine.cli.known_heads import CommittedHeads
 from auditspine.cli.policies import access_policy, drift_policy
 from auditspine.cli.settings import Settings
-from auditspine.cli.speaking import drift_to_check, make_speaking
+from auditspine.cli.speaking import drift_to_check, make_speaking, release_to_check
 from auditspine.ledger.keyfile import read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.processors.access.fold import AccessProjection
@@ -36,12 +36,13 @@ PROJECTIONS: Mapping[str, Callable[[Settings], Projection]] = {
 }
 """Every projection by its name, made as the settings say."""
 
-SPEAKING = ("drift", "alerts", "notify")
+SPEAKING = ("drift", "alerts", "release", "notify")
 """The processors that publish what they derive, or tell people."""
 
 CHECKED: Mapping[str, Callable[[Settings], AbstractContextManager[Projection]]] = {
     "drift": drift_to_check,
     "alerts": lambda settings: nullcontext(AlertsProjection(drift_policy(settings))),
+    "release": release_to_check,
 }
 """What can be computed anew and compared, but not replaced: what was said of it stands."""
 

@@ -1,7 +1,7 @@
 """Waits until published events are sealed, and says where and with which verdict."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -119,6 +119,24 @@ class SealedWatch:
                     deadline = time.monotonic() + timeout_s
                     on_progress(len(delivered) - len(missing))
         return [self._found[place] for place in delivered]
+
+    def values(self, timeout_s: float) -> Iterator[bytes]:
+        """Give the values of valid entries as they are sealed, in each log's order.
+
+        Repeated entries are given again; what :meth:`wait` went past is not.
+
+        Args:
+            timeout_s: For how long, seconds.
+
+        Raises:
+            IntegrityError: A segment does not hold or has no trusted signature.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for segment in self._segments():
+                for entry in segment.sealed_entries():
+                    if entry.verdict is Verdict.VALID:
+                        yield entry.value
 
     def _index(self, segment: Segment, missing: set[tuple[str, int, int]]) -> bool:
         before = len(missing)

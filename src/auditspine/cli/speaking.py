@@ -1,4 +1,4 @@
-"""Puts together the processors that publish what they derive: drift, alerts, notify.
+"""Puts together the processors that publish what they derive: drift, alerts, release, notify.
 
 Beside its app each has what it needs from elsewhere: a speaker with its key, look-ups into other
 logs, the serving topic, the queue of notifications.
@@ -7,6 +7,7 @@ logs, the serving topic, the queue of notifications.
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ import faust
 from mode import Service
 from mode.types.services import ServiceT
 
-from auditspine.cli.composing import make_app, make_parts
-from auditspine.cli.connections import clickhouse_store, kafka_properties
+from auditspine.cli.composing import history, make_app, make_parts
+from auditspine.cli.connections import clickhouse_store, kafka_properties, trusted_log_keys
 from auditspine.cli.control import ControlTopic, Said
 from auditspine.cli.errors import CliError
 from auditspine.cli.following import Following, JoinedLogs
@@ -37,6 +38,9 @@ from auditspine.processors.projection.findings import Source
 from auditspine.processors.projection.port import Projection
 from auditspine.processors.projection.sealed_index import SealedIndex
 from auditspine.processors.projection.source_ends import SourceEnds
+from auditspine.processors.release.fold import ReleaseProjection
+from auditspine.processors.release.grants import GrantIndex, SealedGrants
+from auditspine.processors.release.policies import SealedPolicies
 from auditspine.producers.errors import EventError
 from auditspine.sinks.alive import AliveLoop
 from auditspine.sinks.notify.port import UnrecordableError
@@ -44,6 +48,7 @@ from auditspine.sinks.notify.queue import NotificationQueue
 from auditspine.sinks.notify.sender import SenderLoop
 from auditspine.sinks.notify.settings import load_settings
 from auditspine.sinks.projections import ProjectionWriter
+from auditspine.sinks.releases import ReleaseStates, release_topic
 from auditspine.sinks.serving import ServingStates, serving_topic
 
 _DELIVERY_S = 120.0
@@ -63,6 +68,7 @@ def make_speaking(
         "drift": _drift,
         "alerts": _alerts,
         "notify": _notify,
+        "release": _release,
     }
     return makers[name](settings, kafka, instance)
 
@@ -141,6 +147,75 @@ def _alerts(settings: Settings, kafka: dict[str, str], instance: str | None) -> 
         _loop(lambda: ClockLoop(speaker, tenants), "clock"),
         Closing(close),
     ]
+
+
+def _release(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:
+    with_looks = release_looks(settings, kafka)
+    projection = with_looks.projection
+    speaker = _speaker(projection, settings, kafka, instance)
+    key = read_key(settings.processor_key_path(projection.name))
+    topic = release_topic({"log_level": "0", **kafka}, settings.topics, key)
+    store = ReleaseStates(ProjectionWriter(clickhouse_store(settings)), topic)
+    app = make_app(projection, settings, kafka, instance, store=store, speaker=speaker)
+    lifecycle = _following(lambda: app, settings, kafka, "lifecycle")
+    alive = AliveLoop(topic, lifecycle.followed)
+
+    def close() -> None:
+        speaker.close()
+        topic.close()
+        lifecycle.close()
+        with_looks.close()
+
+    return app, [_loop(lambda: alive, "alive"), Closing(close)]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLooks:
+    """The release projection with its looks into other logs.
+
+    Attributes:
+        projection: The fold.
+        close: Gives up the connections.
+    """
+
+    projection: ReleaseProjection
+    close: Callable[[], None]
+
+
+def release_looks(settings: Settings, kafka: dict[str, str]) -> ReleaseLooks:
+    """Give the release projection with its looks into the access log and the control log.
+
+    Raises:
+        CliError: There is no trust file.
+    """
+    quiet = {"log_level": "0", **kafka}
+    index = make_parts(GrantIndex(), settings, kafka)
+    grants = SealedGrants(SealedIndex(index, settings.topics, quiet))
+    keys = trusted_log_keys(settings.trust_path)
+    policies = SealedPolicies(history(settings, quiet, keys))
+
+    def close() -> None:
+        grants.close()
+        policies.close()
+
+    return ReleaseLooks(ReleaseProjection(policies, grants), close)
+
+
+@contextmanager
+def release_to_check(settings: Settings) -> Iterator[ReleaseProjection]:
+    """Give the release projection with states of its own, to fold the logs anew.
+
+    Raises:
+        CliError: There is no Kafka, or no trust file.
+    """
+    kafka = {"log_level": "0", **kafka_properties(settings)}
+    with tempfile.TemporaryDirectory(prefix="auditspine-release-") as folder:
+        again = settings.model_copy(update={"state_dir": Path(folder)})
+        looks = release_looks(again, kafka)
+        try:
+            yield looks.projection
+        finally:
+            looks.close()
 
 
 def tenants_in_space(settings: Settings, said: Said) -> list[str]:

@@ -31,7 +31,10 @@ from auditspine.sinks.migrate import TABLES, VIEWS
 _ATTEMPTS = 5
 _PAUSE_S = 1.0
 _PASSING = (KafkaException, BrokerUnreachableError, RetryError, UnavailableError)
-WORKERS = ("ledger-1", "ledger-2", "access-1", "lineage-1", "drift-1", "alerts-1", "sink-1")
+WORKERS = (
+    *("ledger-1", "ledger-2", "access-1", "lineage-1", "drift-1", "alerts-1", "release-1"),
+    "sink-1",
+)
 NOTIFIER = "notify-1"
 """Runs where the settings say who is told."""
 PARTS = ("kafka", "clickhouse", *WORKERS)
@@ -151,7 +154,7 @@ def _space_workers(space: Space, root: Path, *, told: bool) -> list[Part]:
     if space.is_shared:
         return []
     notify = ("notify",) if told else ()
-    processors = ("worker", "ledger", "access", "lineage", "drift", "alerts", *notify)
+    processors = ("worker", "ledger", "access", "lineage", "drift", "alerts", "release", *notify)
     return [
         _part(f"worker-{space.name}", ("--space", space.name, *processors), root),
         _part(f"sink-{space.name}", ("--space", space.name, "sink"), root),

@@ -51,7 +51,16 @@ def test_an_allowed_model_is_deployed_with_its_decision(tmp_path: Path) -> None:
     asked = (tmp_path / "auditspine.arguments").read_text().splitlines()
     assert asked == [
         *("gate", MODEL, "--tenant", "acme", "--env", "production"),
-        *("--purpose", "score applications", "--wait", "30", "--json", "--risk-class", "high"),
+        *(
+            "--purpose",
+            "score applications",
+            "--wait",
+            "--timeout",
+            "30",
+            "--json",
+            "--risk-class",
+            "high",
+        ),
     ]
 
 

@@ -1,11 +1,12 @@
-"""The notify projection: which alerts people must be told of, as rows of one table. Pure.
+"""The notify projection: which alerts and findings people must be told of, as rows. Pure.
 
 It decides that somebody is to be told and with which words, not who and how: the notification
 settings of the sinks do. It emits nothing: that somebody was told is said by whoever told them.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -55,19 +56,24 @@ else empty. A ``resolved`` row has the other fields of the alert as it was last 
 """
 
 _NOTIFY = "notify"
+RELEASE = "release"
+"""The cause of what the release processor found or asks for."""
 
 
 class NotifyProjection:
     """Folds the lifecycle log; see :class:`~auditspine.processors.projection.port.Projection`.
 
     An alert is told when the policy's actions ask for it, and its end is told when it was told.
-    The state holds, for each alert that was told and is not over, what was last said of it.
+    The state holds, for each alert that was told and is not over, what was last said of it. What
+    the release processor finds, and the approvals that it asks for, are told once.
     """
 
     name = "notify"
     logic_version = 1
     streams: tuple[str, ...] = ("lifecycle",)
-    event_types = frozenset({"alert.raised", "alert.resolved"})
+    event_types = frozenset(
+        {"alert.raised", "alert.resolved", "finding.raised", "approval.requested"}
+    )
     emits: frozenset[str] = frozenset()
     tables: tuple[Table, ...] = (NOTIFICATIONS,)
 
@@ -75,7 +81,7 @@ class NotifyProjection:
         """Apply events of one log, in order, to its state.
 
         Args:
-            events: Consecutive ``alert.raised`` and ``alert.resolved`` events of one log.
+            events: Consecutive events of one log, of the types that it wants.
             state: The state before them; updated in place.
 
         Returns:
@@ -83,8 +89,7 @@ class NotifyProjection:
         """
         rows: list[Row] = []
         for event in events:
-            take = _raised if event.event_type == "alert.raised" else _resolved
-            said = take(event, state)
+            said = _TAKERS[event.event_type](event, state)
             if said is not None:
                 rows.append(_row(event, said))
         return {NOTIFICATIONS: rows}
@@ -113,6 +118,73 @@ def _resolved(event: SealedEvent, state: State) -> dict[str, Any] | None:
     return {**before, "happened": "resolved", "cause": body["cause"], "reason": body["reason"]}
 
 
+def _found(event: SealedEvent, _state: State) -> dict[str, Any]:
+    body = event.body
+    return _release(
+        event,
+        {"deployment": body["deployment"], "evidence": body["evidence"]},
+        kind=body["kind"],
+        tier=body["tier"],
+        owner=body["owner"],
+        title=body["title"],
+    )
+
+
+def _asked(event: SealedEvent, _state: State) -> dict[str, Any]:
+    body = event.body
+    model = body["model"]
+    missing = body["needed"] - body["given"]
+    title = (
+        f"{model['name']} {model['version']} waits for {missing} more "
+        f"approval{'' if missing == 1 else 's'} for {body['environment']}"
+    )
+    return _release(
+        event,
+        {"deployment": None, "evidence": [body["request_id"]]},
+        kind="approval_requested",
+        tier="caution",
+        owner=" or ".join(body["roles"]),
+        title=title,
+    )
+
+
+def _release(event: SealedEvent, about: Mapping[str, Any], **words: str) -> dict[str, Any]:
+    """Give what a message needs of what is no alert: it is told once, and has no end."""
+    deployment, model = about["deployment"], event.body["model"]
+    return {
+        "happened": "raised",
+        "tiers_told": [],
+        "reason": "",
+        "fingerprint": event.envelope["event_id"],
+        "cause": RELEASE,
+        "level": 0,
+        "risk_class": "-",
+        "effect_size": 0.0,
+        "deployment_name": "-" if deployment is None else deployment["name"],
+        "deployment_version": "-" if deployment is None else deployment["version"],
+        "model_name": model["name"],
+        "model_version": model["version"],
+        "model_digest": model["digest"].hex(),
+        "features": [],
+        "signals": len(about["evidence"]),
+        "since": event.appended_at,
+        "actions": [_NOTIFY],
+        "alert_id": event.body.get("finding_id") or event.body["request_id"],
+        "environment": event.body["environment"],
+        **words,
+    }
+
+
+_TAKERS: Mapping[str, Callable[[SealedEvent, State], dict[str, Any] | None]] = MappingProxyType(
+    {
+        "alert.raised": _raised,
+        "alert.resolved": _resolved,
+        "finding.raised": _found,
+        "approval.requested": _asked,
+    }
+)
+
+
 def _content(body: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a message needs of an ``alert.raised`` body."""
     deployment, model = body["deployment"], body["model"]
@@ -138,8 +210,8 @@ def _row(event: SealedEvent, said: Mapping[str, Any]) -> Row:
         "model_digest": bytes.fromhex(said["model_digest"]),
         "event_id": UUID(event.envelope["event_id"]),
         "tenant": str(event.envelope["tenant"]),
-        "environment": str(event.envelope["environment"]),
-        "alert_id": str(event.body["alert_id"]),
+        "environment": str(said.get("environment", event.envelope["environment"])),
+        "alert_id": str(said.get("alert_id") or event.body["alert_id"]),
         "appended_at": event.appended_at,
         "occurred_at": event.envelope["occurred_at"] // 1000,  # microseconds on the wire
         "origin": event.origin,

@@ -99,7 +99,7 @@ def _rebuild(
         kafka = {"bootstrap.servers": config.bootstrap_servers, **config.kafka}
         messages = read_sealed(kafka, topic, partition, position.next_offset)
         while batch := list(islice(messages, _BATCH)):
-            _step(follower, batch)
+            step_patiently(follower, batch)
         keys, differing = _compare(live, present, follower.state)
     differing += follower.position != position
     if replace and differing:
@@ -108,8 +108,13 @@ def _rebuild(
     return Rebuild(topic, partition, position, keys, differing, replace and differing > 0, moved)
 
 
-def _step(follower: Follower, batch: list[SealedMessage]) -> None:
-    """Take messages; wait for logs that the fold looks into, as a worker does."""
+def step_patiently(follower: Follower, batch: list[SealedMessage]) -> None:
+    """Take messages; wait for logs that the fold looks into, as a worker does.
+
+    Raises:
+        ReplayError: Another log was waited for in vain.
+        SegmentRefused: The messages hold something that must not drive a projection.
+    """
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:

@@ -33,6 +33,7 @@ def model_registered(book: Book, event: SealedEvent) -> Touched:
         known = {
             "event_id": event.envelope["event_id"],
             "at": event.appended_at,
+            "domain": event.envelope["domain"],
             "ref": _plain(model),
             "run_id": body["run_id"],
             "owner": body["owner"],

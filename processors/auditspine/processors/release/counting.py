@@ -22,7 +22,7 @@ class Count:
 
     Attributes:
         valid: Those that count, one for each person.
-        refused: Those that do not, and why, as ``who: why``.
+        refused: Those for this environment that do not, and why, as ``who: why``.
         rejected: Whether somebody who may decide rejects it.
         other_digests: Digests that were approved under the same name and version.
         evidence: The event_ids of all that was looked at.
@@ -78,6 +78,8 @@ def count(
     rejected = False
     known = book.approvals(tenant, request.model.digest)
     for each in known:
+        if each.environment and each.environment != request.environment:
+            continue
         why = each.refused or _against(each, request, at)
         if not why and each.decision == "rejected":
             rejected = True
@@ -101,8 +103,7 @@ def count(
 
 def _against(approval: Approval, request: Request, at: int) -> str:
     if approval.environment != request.environment:
-        where = approval.environment or "no environment"
-        return f"it is for {where}, not for {request.environment}"
+        return "it is for no environment in particular"
     if approval.expires_at is not None and at >= approval.expires_at:
         return "it has expired"
     if approval.decision not in _STANDS and approval.decision != "rejected":

@@ -12,7 +12,7 @@ from typing import Any
 from auditspine.processors.alerts.causes import Ref, as_event_ids
 from auditspine.processors.projection.fit import as_name, as_sentence, as_token
 from auditspine.processors.release.errors import PolicyError
-from auditspine.processors.release.facts import Facts, gather
+from auditspine.processors.release.facts import Facts, domain_of, gather
 from auditspine.processors.release.policy import ReleasePolicy
 from auditspine.processors.release.rules import Judged, Rule, RuleSet, judge
 from auditspine.processors.release.step import Step
@@ -83,7 +83,8 @@ def decide(step: Step, request: Request, *, continuous: bool = False) -> Decisio
         if step.in_force is not None:
             problem = f"the release policy cannot be used: {step.in_force.problem}"
         return _refused(step, request, "policy_in_force", "error", problem)
-    jurisdictions = {*request.jurisdictions, *policy.domain(request.domain).jurisdictions}
+    domain = policy.domain(domain_of(step.book, step.tenant, request))
+    jurisdictions = {*request.jurisdictions, *domain.jurisdictions}
     try:
         ruleset = policy.ruleset(request.risk_class, sorted(jurisdictions))
     except PolicyError as exc:

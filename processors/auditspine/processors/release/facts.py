@@ -59,7 +59,7 @@ def gather(book: Book, policy: ReleasePolicy, tenant: str, request: Request, at:
     digest = request.model.digest
     evidence: dict[str, tuple[str, ...]] = {}
     known = book.read("m", tenant, digest)
-    domain = policy.domain(request.domain)
+    domain = policy.domain(domain_of(book, tenant, request))
     runners = [] if known is None else _trainers(book, tenant, known)
     approvals = count(book, policy, tenant, request, runners, at)
     sources = _sources(book, tenant, known or {})
@@ -73,7 +73,7 @@ def gather(book: Book, policy: ReleasePolicy, tenant: str, request: Request, at:
             "requester": request.requester,
             "risk_class": request.risk_class,
             "assigned_class": domain.risk_class,
-            "domain": request.domain,
+            "domain": domain_of(book, tenant, request),
             "jurisdictions": list(request.jurisdictions),
         },
         "model": _model(known, [policy.person(each) for each in runners]),
@@ -95,6 +95,15 @@ def gather(book: Book, policy: ReleasePolicy, tenant: str, request: Request, at:
     for each in book.read("v", tenant, digest) or ():
         artifacts[each["evaluation"]["digest"]] = Ref(**each["evaluation"])
     return Facts(document, evidence, tuple(artifacts.values()), approvals)
+
+
+def domain_of(book: Book, tenant: str, request: Request) -> str:
+    """Give the business domain that a release is judged in: that of the model's registration.
+
+    Whoever asks does not choose it; only for a model that nobody registered it is the request's.
+    """
+    known = book.read("m", tenant, request.model.digest)
+    return request.domain if known is None else str(known["domain"])
 
 
 def _trainers(book: Book, tenant: str, known: Mapping[str, Any]) -> list[str]:

@@ -76,7 +76,7 @@ def exception_granted(
             tenant,
             signed.person.principal,
             () if policy is None else policy.exception_roles,
-            (event.envelope["domain"], body["environment"]),
+            (_domain(book, event), body["environment"]),
             event.appended_at,
         )
         refused = "" if held else "they hold no role that may grant it"
@@ -132,12 +132,23 @@ def _approval(
         envelope["tenant"],
         signed.person.principal,
         () if policy is None else policy.approver_roles,
-        (envelope["domain"], environment),
+        (_domain(book, event), environment),
         event.appended_at,
     )
     if held is None:
         return replace(approval, refused="they hold no role that may approve it")
     return replace(approval, role=held.role, grant=_where(held))
+
+
+def _domain(book: Book, event: SealedEvent) -> str:
+    """Give the business domain in which a role must be held: that of the model's registration.
+
+    Whoever publishes the event does not choose it; only for a model that nobody registered yet it
+    is the event's.
+    """
+    envelope = event.envelope
+    known = book.read("m", envelope["tenant"], Ref.of(event.body["subject"]).digest)
+    return str(envelope["domain"] if known is None else known["domain"])
 
 
 def _providers(policy: ReleasePolicy | None) -> Sequence[ProviderLike]:

@@ -15,7 +15,7 @@ Otherwise: TypeAlias = Literal["deny", "review"]
 Result: TypeAlias = Literal["passed", "failed", "error"]
 
 _SHOWN_ITEMS = 5
-_SHOWN_CHARACTERS = 200
+_SHOWN_CHARACTERS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,15 @@ def _missing(expression: Expression, known: Mapping[str, Any]) -> str:
 
 
 def _shown(rule: Rule, known: Mapping[str, Any]) -> str:
-    told = [f"{path} is {_words(_value(path, known))}" for path in rule.shows]
+    told = [f"{_label(path)}: {_words(_value(path, known))}" for path in rule.shows]
     return f" ({'; '.join(told)})" if told else ""
+
+
+def _label(path: str) -> str:
+    """Give a fact's name in words; a parameter is what the policy asks for."""
+    group, _, member = path.partition(".")
+    words = member.replace("_", " ")
+    return f"{words} asked for" if group == PARAMETERS else f"{group} {words}"
 
 
 def _value(path: str, known: Mapping[str, Any]) -> Any:
@@ -143,10 +150,10 @@ def _value(path: str, known: Mapping[str, Any]) -> Any:
 def _words(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         more = len(value) - _SHOWN_ITEMS
-        words = ", ".join(str(each) for each in value[:_SHOWN_ITEMS]) or "empty"
+        words = ", ".join(str(each) for each in value[:_SHOWN_ITEMS]) or "none"
         words += f" and {more} more" if more > 0 else ""
     elif isinstance(value, bool):
         words = "true" if value else "false"
     else:
-        words = str(value) if value not in (None, "") else "empty"
+        words = str(value) if value not in (None, "") else "none"
     return words if len(words) <= _SHOWN_CHARACTERS else words[: _SHOWN_CHARACTERS - 1] + "…"

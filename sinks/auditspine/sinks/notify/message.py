@@ -19,6 +19,14 @@ _TIERS = MappingProxyType(
         "stop_the_line": "act now",
     }
 )
+_RELEASE = "release"  # the cause of what the release processor tells
+_RELEASE_TIERS = MappingProxyType(
+    {
+        "caution": "look at it in working hours",
+        "review": "somebody must decide what is to be done",
+        "stop_the_line": "act now",
+    }
+)
 _CAUSES = MappingProxyType(
     {
         "signal": "monitors signalled it",
@@ -57,6 +65,8 @@ def text(notice: Notice, key: str) -> str:
         notice: What is told.
         key: Its notification id, the last line: the same in every repeat.
     """
+    if notice.cause == _RELEASE:
+        return _release_text(notice, key)
     cause = _CAUSES.get(notice.cause, _line(notice.cause))
     moved = f"What moved: {_what(notice)}, effect {notice.effect_size:.3g}"
     where = (
@@ -87,8 +97,27 @@ def text(notice: Notice, key: str) -> str:
     return "\n".join(lines)
 
 
+def _release_text(notice: Notice, key: str) -> str:
+    """Give the text of what the release processor found, or asks people to decide on."""
+    tier = notice.tier.replace("_", " ")
+    asks = _RELEASE_TIERS.get(notice.tier, "")
+    lines = [
+        _line(notice.title),
+        f"Model: {_line(notice.model_name)} {_line(notice.model_version)} {notice.model_digest}",
+        f"Where: {_line(notice.environment)}, tenant {_line(notice.tenant)}",
+        f"Found: {when(notice.appended_at)}",
+        f"Tier: {tier}: {asks}" if asks else f"Tier: {tier}",
+        f"Owner: {_line(notice.owner)}",
+        f"More: {command(notice)}",
+        f"Notification {key} (a repeat has the same number)",
+    ]
+    return "\n".join(lines)
+
+
 def command(notice: Notice) -> str:
     """Give the command that shows more."""
+    if notice.cause == _RELEASE:
+        return f"auditspine decisions list --tenant {_line(notice.tenant)}"
     return f"auditspine alerts show {_line(notice.alert_id)}"
 
 

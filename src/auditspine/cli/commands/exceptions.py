@@ -8,22 +8,27 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
+from auditspine.auditor.asking import choose_tenant
+from auditspine.auditor.decisions import list_releases
 from auditspine.cli.commands.approve import (
     DomainOption,
     EnvironmentOption,
     ReasonOption,
     TenantOption,
 )
+from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.console import print_json, printable, stdout
 from auditspine.cli.model_ref import ModelArgument, parse_model
-from auditspine.cli.options import DataDirOption, JsonOption, ServersOption
+from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, ServersOption
+from auditspine.cli.options import TenantOption as AnyTenantOption
 from auditspine.cli.person import KeyOption, PersonSpeaker, WorkloadOption
 from auditspine.cli.personal_signing import Declared, exception, future_time, signer_of
 from auditspine.cli.settings import load_settings
 
-app = typer.Typer(help="Grant exceptions from release rules.", no_args_is_help=True)
+app = typer.Typer(help="Grant exceptions from release rules, and list them.", no_args_is_help=True)
 
 
 @app.command()
@@ -93,3 +98,54 @@ def grant(
         style="dim",
         soft_wrap=True,
     )
+
+
+_STYLES = {"in_force": "good", "expiring": "warn", "expired": "bad", "refused": "bad"}
+
+
+@app.command("list")
+def list_(
+    *,
+    tenant: AnyTenantOption = None,
+    env: Annotated[str, typer.Option(help="Only of this environment.")] = "",
+    model: Annotated[str, typer.Option(help="Only of models of this name.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Rows to show.")] = 50,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    clickhouse_url: ClickHouseOption = None,
+) -> None:
+    """List exceptions, the next to end first: who granted them, for what, and what rests on them.
+
+    **Example**
+
+    `auditspine exceptions list --env production`
+    """
+    settings = load_settings(data_dir=data_dir, clickhouse_url=clickhouse_url)
+    client = clickhouse_client(settings, reader=True)
+    try:
+        of = choose_tenant(client, tenant)
+        rows = list_releases(client, of, "exceptions", environment=env, model=model, most=limit)
+    finally:
+        client.close()
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        stdout.print(f"no exceptions of {of}", markup=False)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("exception", "state", "model", "for", "rules", "ends", "granted by", "decisions"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        words = (
+            row["exception_id"],
+            row["state"],
+            f"{row['model']} {row['model_version']}",
+            row["environment"],
+            ", ".join(row["rules"]),
+            f"{row['expires_at']:%Y-%m-%d %H:%M}",
+            row["granted_by"],
+            ", ".join(row["decisions"]),
+        )
+        table.add_row(*(Text(printable(each), _STYLES.get(each, "")) for each in words))
+    stdout.print(table)

@@ -30,6 +30,7 @@ class ProjectionName(StrEnum):
     LINEAGE = "lineage"
     DRIFT = "drift"
     ALERTS = "alerts"
+    RELEASE = "release"
 
 
 def rebuild(
@@ -45,8 +46,8 @@ def rebuild(
 
     The sealed log is the truth: state and rows are a cache of it. The rebuild goes as far as the
     worker on this machine has read, and notifies nobody; with `--check` the worker may go on
-    meanwhile. Interrupted, it has changed nothing, or can be run again. `drift` and `alerts` are
-    compared only: what they said stands.
+    meanwhile. Interrupted, it has changed nothing, or can be run again. `drift`, `alerts` and
+    `release` are compared only: what they said stands.
 
     Exits with 0 when all was equal or was put right, with 1 when `--check` found a difference or
     rows belong to no entry, with 2 when a partition's state is not here.

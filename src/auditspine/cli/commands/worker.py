@@ -18,6 +18,7 @@ class Processor(StrEnum):
     LINEAGE = "lineage"
     DRIFT = "drift"
     ALERTS = "alerts"
+    RELEASE = "release"
     NOTIFY = "notify"
 
 
@@ -41,8 +42,8 @@ def worker(
     `ledger` verifies what is published, chains it and seals it into signed segments; it needs the
     log key. `access` projects who touched which artifact into ClickHouse, `lineage` what came of
     what. `drift` watches predictions and outcomes, `alerts` makes alerts and serving states of what
-    it finds, `notify` tells people; each signs with a key of its own. Start as many workers as you
-    like: partitions are shared among them.
+    it finds, `release` decides on deployment requests, `notify` tells people; each signs with a key
+    of its own. Start as many workers as you like: partitions are shared among them.
 
     **Examples**
 
