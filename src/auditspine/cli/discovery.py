@@ -75,14 +75,14 @@ def _get(url: str, issuer: str) -> dict[str, Any]:
 
 def _read(answer: requests.Response, issuer: str) -> bytes:
     """Read an answer, neither longer nor for longer than is sensible."""
-    until, content = time.monotonic() + _WHOLE_S, b""
-    for piece in answer.iter_content(16_384):
+    until, content = time.monotonic() + _WHOLE_S, bytearray()
+    for piece in answer.iter_content(1):  # a longer piece is waited for until all of it is there
         content += piece
         if len(content) > _MAX_BYTES:
             raise CliError(f"identity {issuer}: the answer is longer than {_MAX_BYTES} bytes")
         if time.monotonic() > until:
             raise CliError(f"identity {issuer}: the answer took longer than {_WHOLE_S:.0f} s")
-    return content
+    return bytes(content)
 
 
 def _decode(content: bytes, issuer: str) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -17,11 +19,12 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 @dataclass
 class Site:
-    """A web site: what it answers by path."""
+    """A web site: what it answers by path, and how long it rests after each byte."""
 
     issuer: str = ""
     pages: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    pause_s: float = 0.0
 
     def say(self, path: str, said: Any, status: int = 200) -> None:
         self.pages[path] = (status, said if isinstance(said, bytes) else json.dumps(said).encode())
@@ -40,7 +43,11 @@ def site() -> Iterator[Site]:
                 self.send_header("Location", content.decode())
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            size = len(content) if found.pause_s == 0 else 1
+            with suppress(OSError):
+                for at in range(0, len(content), size or 1):
+                    self.wfile.write(content[at : at + size])
+                    time.sleep(found.pause_s)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -113,6 +120,14 @@ def test_an_answer_without_keys_is_refused(site: Site) -> None:
 def test_an_answer_that_is_too_long_is_refused(site: Site) -> None:
     site.say("/keys", b" " * 1_048_577)
     assert "longer than 1048576 bytes" in refused(site)
+
+
+def test_an_answer_that_drips_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditspine.cli.discovery._WHOLE_S", 1.0)
+    site.pause_s = 0.2
+    began = time.monotonic()
+    assert "took longer than 1 s" in refused(site)
+    assert time.monotonic() - began < 5
 
 
 def test_nobody_there_is_an_error(site: Site) -> None:
