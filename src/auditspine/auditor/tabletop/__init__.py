@@ -1,0 +1,1 @@
+"""Rebuilds a release from evidence alone: what is there, missing or cannot be checked."""
