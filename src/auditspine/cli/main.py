@@ -31,6 +31,7 @@ from auditspine.cli.commands import (
     sink,
     sql,
     status,
+    tabletop,
     tenants,
     topics,
     trace,
@@ -97,6 +98,7 @@ app.command(rich_help_panel=_ASK)(impact.impact)
 app.command(rich_help_panel=_ASK)(history.history)
 app.command(rich_help_panel=_ASK)(diff.diff)
 app.command(rich_help_panel=_ASK)(inventory.inventory)
+app.command(rich_help_panel=_ASK)(tabletop.tabletop)
 app.add_typer(access.app, name="access", rich_help_panel=_ASK)
 app.command(rich_help_panel=_RUN)(init.init)
 app.add_typer(topics.app, name="topics", rich_help_panel=_RUN)
