@@ -4,6 +4,7 @@ from auditspine.auditor.errors import AuditorError
 from auditspine.embedded.errors import EmbeddedError
 from auditspine.ledger.errors import LedgerError
 from auditspine.processors.projection.errors import ProjectionError
+from auditspine.processors.release.errors import ReleaseError
 from auditspine.producers.errors import ProducerError
 from auditspine.schemas.errors import SchemaError
 from auditspine.sinks.errors import SinkError
@@ -28,6 +29,7 @@ EXPECTED = (
     LedgerError,
     ProducerError,
     ProjectionError,
+    ReleaseError,
     SchemaError,
     SinkError,
 )

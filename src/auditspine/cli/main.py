@@ -15,10 +15,12 @@ from auditspine.cli.commands import (
     alerts,
     approve,
     artifact,
+    decisions,
     demo,
     diff,
     drift,
     exceptions,
+    gate,
     history,
     impact,
     init,
@@ -52,7 +54,7 @@ app = typer.Typer(
     help="""
     Signed, sealed and verifiable evidence of everything that happens to your models.
 
-    **Exit codes**: 0 done · 1 something is wrong with the evidence · 2 could not be done ·
+    **Exit codes**: 0 done · 1 something is wrong, or not allowed · 2 could not be done ·
     3 self-consistent but not authenticated (`verify` without a trust file).
 
     Every setting is an environment variable, such as `AUDITSPINE_DATA_DIR` or
@@ -88,6 +90,8 @@ app.add_typer(artifact.app, name="artifact", rich_help_panel=_USE)
 app.add_typer(drift.app, name="drift", rich_help_panel=_USE)
 app.add_typer(keys.app, name="keys", rich_help_panel=_USE)
 app.add_typer(policy.app, name="policy", rich_help_panel=_USE)
+app.command(rich_help_panel=_RELEASE)(gate.gate)
+app.add_typer(decisions.app, name="decisions", rich_help_panel=_RELEASE)
 app.command(rich_help_panel=_RELEASE)(login.login)
 app.command(rich_help_panel=_RELEASE)(login.logout)
 app.command(rich_help_panel=_RELEASE)(approve.approve)
