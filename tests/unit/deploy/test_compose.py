@@ -8,13 +8,15 @@ import pytest
 import typer.main
 import yaml
 
+from auditspine.cli.control import SPEAKERS
 from auditspine.cli.main import app
 from auditspine.cli.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = ("init", "ledger", "access", "lineage", "drift", "alerts", "notify", "sink")
+SPEAKING = ("drift", "alerts", "release", "notify")
+OURS = ("init", "ledger", "access", "lineage", *SPEAKING, "sink")
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
@@ -61,8 +63,10 @@ def test_workers_have_the_least_rights(name: str) -> None:
     allowed = {"init": ["keys:/data"], "ledger": ["keys:/data:ro"]}
     assert keys == allowed.get(name, [])  # the log key is the ledger's alone
     own = [volume for volume in service["volumes"] if "-key:" in volume]
-    speaks = name in ("drift", "alerts", "notify")
-    if name != "init":  # each processor has its own key, and nobody else's
+    if name == "init":  # it makes them all
+        assert own == [f"{each}-key:/processor-keys/{each}" for each in SPEAKING]
+    else:  # each processor has its own key, and nobody else's
+        speaks = name in SPEAKING
         assert own == ([f"{name}-key:/processor-keys/{name}:ro"] if speaks else [])
     trust = "trust:/trust" if name == "init" else "trust:/trust:ro"
     assert trust in service["volumes"]
@@ -80,6 +84,15 @@ def test_a_worker_owns_the_folders_that_volumes_are_mounted_on() -> None:
         r"install -d -o auditspine -g auditspine -m 0700 (.+)$", DOCKERFILE, re.MULTILINE
     )
     assert set(made[1].split()) == mounted
+
+
+def test_a_processor_that_keeps_state_keeps_it_on_a_volume_of_its_own() -> None:
+    assert set(SPEAKING) == set(SPEAKERS)
+    for name in ("access", "lineage", *SPEAKING):
+        service = SERVICES[name]
+        assert service["command"] == ["worker", name]
+        assert service["environment"]["AUDITSPINE_STATE_DIR"] == "/state"
+        assert [each for each in service["volumes"] if ":/state" in each] == [f"{name}:/state"]
 
 
 def test_only_loopback_is_published() -> None:
