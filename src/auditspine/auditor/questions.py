@@ -1,7 +1,7 @@
 """The questions that auditors ask, as named queries with bound parameters over the evidence.
 
 They run on any ClickHouse client with a read-only account. Digests are given as 64 hexadecimal
-digits.
+digits. ``on-exceptions`` reads a table of the release processor as well, which is derived.
 """
 
 from collections.abc import Mapping
@@ -62,6 +62,7 @@ _MODEL_LIFE = Question(
 SELECT appended_at, event_type, actor_principal, actor_roles, intent_reason,
     coalesce(nullIf(JSONExtractString(body, 'decision'), ''),
         nullIf(JSONExtractString(body, 'action'), ''),
+        nullIf(JSONExtractString(body, 'outcome'), ''),
         if(JSONHas(body, 'passed'), if(JSONExtractBool(body, 'passed'), 'passed', 'failed'), ''))
         AS what,
     origin, position
@@ -159,6 +160,76 @@ ORDER BY model, version, snapshot
     {"tenant": "the tenant", "prediction_id": "identifier of the prediction"},
 )
 
+_DECIDED = Question(
+    "decided",
+    "How was this exact model decided on, by which rules, and why?",
+    """
+SELECT appended_at, JSONExtractString(body, 'decision_id') AS decision_id,
+    JSONExtractString(body, 'environment') AS environment,
+    JSONExtractString(body, 'outcome') AS outcome, JSONExtractString(body, 'cause') AS cause,
+    JSONExtractString(arrayJoin(JSONExtractArrayRaw(body, 'rules')) AS ruled, 'rule') AS rule,
+    JSONExtractString(ruled, 'result') AS result, JSONExtractString(ruled, 'reason') AS why,
+    JSONExtractString(ruled, 'exception_id') AS exception_id, origin, position
+FROM committed_evidence
+WHERE tenant = {tenant:String} AND event_type = 'decision.made' AND bitAnd(flags, 2) = 0
+    AND JSONExtractString(body, 'model', 'digest') = concat('sha256:', lower({digest:String}))
+ORDER BY appended_at, origin, position, rule
+""",
+    {"tenant": "the tenant", "digest": "SHA-256 of the model, hex"},
+)
+
+_ON_EXCEPTIONS = Question(
+    "on-exceptions",
+    "Which deployments rest on an exception, who granted it, and what is done instead?",
+    """
+WITH rested AS (
+    SELECT at, deployment, model, model_version, environment, decision_id, verdict,
+        arrayJoin(exceptions) AS exception_id
+    FROM release_deployments FINAL WHERE tenant = {tenant:String}
+), granted AS (
+    SELECT JSONExtractString(body, 'exception_id') AS exception_id, actor_principal AS granted_by,
+        JSONExtract(body, 'rules', 'Array(String)') AS rules, intent_reason AS reason,
+        JSONExtractString(body, 'compensating_control') AS compensating_control,
+        JSONExtractString(body, 'expires_at') AS expires_at, origin, position
+    FROM committed_evidence WHERE tenant = {tenant:String} AND event_type = 'exception.granted'
+    ORDER BY appended_at, origin, position LIMIT 1 BY exception_id
+)
+SELECT r.at AS deployed_at, r.deployment AS deployment, r.model AS model,
+    r.model_version AS version, r.environment AS environment, r.exception_id AS exception_id,
+    g.rules AS rules, g.granted_by AS granted_by, g.reason AS reason,
+    g.compensating_control AS compensating_control, g.expires_at AS expires_at,
+    r.decision_id AS decision_id, g.origin AS origin, g.position AS position
+FROM rested AS r LEFT JOIN granted AS g ON g.exception_id = r.exception_id
+ORDER BY deployed_at, deployment, exception_id
+""",
+    {"tenant": "the tenant"},
+)
+
+_BYPASSED = Question(
+    "bypassed",
+    "Which deployments went around the gate, and who said that they were made?",
+    """
+SELECT f.appended_at AS found_at, JSONExtractString(f.body, 'kind') AS kind,
+    JSONExtractString(f.body, 'deployment', 'name') AS deployment,
+    JSONExtractString(f.body, 'model', 'name') AS model,
+    JSONExtractString(f.body, 'model', 'version') AS version,
+    JSONExtractString(f.body, 'environment') AS environment,
+    d.actor_principal AS deployed_by, d.workload_name AS said_by,
+    JSONExtractString(d.body, 'decision_id') AS decision_id, f.origin AS origin,
+    f.position AS position
+FROM committed_evidence AS f LEFT JOIN (
+    SELECT toString(event_id) AS event_id, actor_principal, workload_name, body
+    FROM committed_evidence
+    WHERE tenant = {tenant:String} AND event_type = 'deployment.changed' AND bitAnd(flags, 2) = 0
+) AS d ON d.event_id = JSONExtractString(f.body, 'evidence', 1)
+WHERE f.tenant = {tenant:String} AND f.event_type = 'finding.raised' AND bitAnd(f.flags, 2) = 0
+    AND JSONExtractString(f.body, 'kind')
+        IN ('release_bypassed', 'release_unnamed', 'served_unreleased')
+ORDER BY found_at, origin, position
+""",
+    {"tenant": "the tenant"},
+)
+
 QUESTIONS: Mapping[str, Question] = {
     question.name: question
     for question in (
@@ -169,6 +240,9 @@ QUESTIONS: Mapping[str, Question] = {
         _IN_PRODUCTION,
         _PREDICTIONS_OF,
         _TRAINED_ON,
+        _DECIDED,
+        _ON_EXCEPTIONS,
+        _BYPASSED,
     )
 }
 """Every question by name."""

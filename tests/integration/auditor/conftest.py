@@ -50,6 +50,7 @@ OPERATOR = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 PRODUCER = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
 EVERYTHING = Ed25519PrivateKey.from_private_bytes(b"\x04" * 32)
 OTHER = Ed25519PrivateKey.from_private_bytes(b"\x05" * 32)
+RELEASE = Ed25519PrivateKey.from_private_bytes(b"\x06" * 32)  # of the release processor
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x03" * 32)
 MODEL = {"kind": "model", "name": "credit", "version": "1", "digest": "sha256:" + "ab" * 32}
 
@@ -237,6 +238,7 @@ def control_values() -> list[bytes]:
         key(EVERYTHING, "scorer", ["acme"], ["*"], "producer"),
         event("tenant.registered", {"tenant": "globex", "display_name": "Globex"}, "-", "operator"),
         key(OTHER, "scorer", ["globex"], ["*"], "producer"),
+        key(RELEASE, "release", ["*"], ["decision.made", "finding.raised"], "producer"),
     ]
 
 
@@ -400,6 +402,7 @@ class Tools:
     now = NOW
     everything = EVERYTHING
     other = OTHER
+    release = RELEASE
     stranger = STRANGER
     lifecycle_values = staticmethod(lifecycle_values)
     access = staticmethod(access)
@@ -407,6 +410,7 @@ class Tools:
     prediction = staticmethod(prediction)
     sign = staticmethod(sign)
     event = staticmethod(event)
+    event_id_of = staticmethod(event_id_of)
     digest = staticmethod(lambda raw: sha256(raw).hexdigest())
 
 

@@ -1,8 +1,12 @@
 """Every question runs on the real database, and finds what was recorded."""
 
+import base64
+from uuid import UUID
+
 import pytest
 
 from auditspine.auditor.questions import QUESTIONS
+from auditspine.processors.release.tables import DEPLOYMENTS
 
 VALUES = {
     "tenant": "acme",
@@ -14,6 +18,92 @@ VALUES = {
     "limit": 5,
     "prediction_id": "p3",
 }
+MODEL = {"kind": "model", "name": "credit", "version": "1", "digest": "sha256:" + "ab" * 32}
+SERVED = {
+    "kind": "deployment",
+    "name": "credit-eu",
+    "version": "1",
+    "digest": "sha256:" + "d1" * 32,
+}
+
+
+def said_of_releases(tools) -> tuple[list[bytes], list[bytes]]:
+    """Give what a tenant says of a release that rests on an exception, and what follows."""
+    event = tools.event
+    granted = event(
+        "exception.granted",
+        {
+            "exception_id": "exc-41",
+            "subject": MODEL,
+            "environment": "staging",
+            "rules": ["explained"],
+            "compensating_control": "a person looks at each rejection",
+            "role": "release_approver",
+            "expires_at": "2027-01-01T00:00:00Z",
+            "signature": {
+                "public_key": base64.b64encode(b"\7" * 32).decode(),
+                "envelope": "{}",
+                "id_token": "x.y.z",
+            },
+        },
+    )
+    deployed = {
+        "deployment": SERVED,
+        "model": MODEL,
+        "environment": "staging",
+        "action": "deployed",
+        "traffic_share": 1.0,
+        "approval_event_id": None,
+        "replaces": None,
+    }
+    around = event("deployment.changed", {**deployed, "decision_id": "decision-made-up"})
+    around_id = tools.event_id_of("deployment.changed", around)
+    rule = {"rule": "enough_approvals", "result": "passed", "reason": "2", "evidence": []}
+    waived = {**rule, "rule": "explained", "result": "waived", "reason": "nobody explained it"}
+    decided = event(
+        "decision.made",
+        {
+            "decision_id": "decision-1",
+            "request_id": around_id,
+            "model": MODEL,
+            "environment": "staging",
+            "outcome": "allow",
+            "cause": "requested",
+            "risk_class": "high",
+            "rules": [rule, {**waived, "exception_id": "exc-41"}],
+            "exceptions": ["exc-41"],
+            "positions": [{"origin": "local/c/lifecycle/0", "size": 5}],
+            "reason": "credit 1 may be deployed to staging",
+        },
+        workload="release",
+    )
+    found = {
+        "finding_id": "finding-1",
+        "tier": "stop_the_line",
+        "model": MODEL,
+        "deployment": SERVED,
+        "environment": "staging",
+        "owner": "model-risk",
+        "evidence": [around_id],
+        "title": "credit-eu serves credit 1 in staging, which no decision allows",
+    }
+    findings = [
+        event("finding.raised", {**found, "kind": kind}, workload="release")
+        for kind in ("release_bypassed", "exception_expiring")
+    ]
+    return [granted, around], [decided, *findings]
+
+
+def deployment_rows(tools) -> list[tuple]:
+    """Give a deployment that rests on an exception, and one that rests on none."""
+    return [
+        (
+            *("local/c/lifecycle/0", "acme", at, UUID(int=at), tools.now, "credit-eu"),
+            *(b"\xd1" * 32, "credit", "1", b"\xab" * 32, "staging", "deployed", "decision-1"),
+            *(exceptions, "allowed", 1),
+        )
+        for at, exceptions in ((4, ["exc-41"]), (5, []))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +111,12 @@ def told(original, tools):
     """The store with the lifecycle of the model that the predictions name."""
     with original.copied(views=True) as world:
         log = tools.Log("local/c/lifecycle/0", "auditspine.lifecycle")
-        world.load(
-            log, tools.sign(tools.everything, "acme", "scorer", log.topic, tools.lifecycle_values())
+        said, derived = said_of_releases(tools)
+        told = [*tools.lifecycle_values(), *said]
+        world.load(log, tools.sign(tools.everything, "acme", "scorer", log.topic, told))
+        world.load(log, tools.sign(tools.release, "acme", "release", log.topic, derived))
+        world.client.insert(
+            "release_deployments", deployment_rows(tools), column_names=DEPLOYMENTS.columns
         )
         access = tools.Log("local/c/access/0", "auditspine.access")
         world.load(
@@ -63,6 +157,11 @@ def test_a_models_life(told):
         ("model.registered", ""),
         ("approval.decided", "approved"),
         ("deployment.changed", "deployed"),
+        ("exception.granted", ""),
+        ("deployment.changed", "deployed"),
+        ("decision.made", "allow"),
+        ("finding.raised", ""),
+        ("finding.raised", ""),
     ]
 
 
@@ -86,3 +185,37 @@ def test_from_a_prediction_to_its_training_data(told):
     (row,) = ask(told, "trained-on")
     assert row["snapshot_digest"] == "sha256:" + "cd" * 32
     assert (row["dataset"], row["row_count"]) == ("hmda", 2381)
+
+
+def test_how_a_model_was_decided_on(told):
+    rows = ask(told, "decided")
+    assert [(r["rule"], r["result"], r["exception_id"]) for r in rows] == [
+        ("enough_approvals", "passed", ""),
+        ("explained", "waived", "exc-41"),
+    ]
+    assert {(r["decision_id"], r["outcome"], r["environment"]) for r in rows} == {
+        ("decision-1", "allow", "staging")
+    }
+
+
+def test_what_rests_on_an_exception_and_who_granted_it(told):
+    (row,) = ask(told, "on-exceptions")
+    assert (row["deployment"], row["exception_id"], row["rules"]) == (
+        "credit-eu",
+        "exc-41",
+        ["explained"],
+    )
+    assert (row["granted_by"], row["compensating_control"]) == (
+        "svc",
+        "a person looks at each rejection",
+    )
+
+
+def test_what_went_around_the_gate(told):
+    (row,) = ask(told, "bypassed")
+    assert (row["kind"], row["deployment"], row["deployed_by"]) == (
+        "release_bypassed",
+        "credit-eu",
+        "svc",
+    )
+    assert row["decision_id"] == "decision-made-up"
