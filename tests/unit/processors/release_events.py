@@ -61,6 +61,15 @@ def policy_text(**release: Any) -> str:
     return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+@cache
+def _parsed(text: str) -> InForce:
+    try:
+        policy = parse_policy(text)
+    except PolicyError as exc:
+        return InForce(None, sha256(text.encode()).digest(), str(exc))
+    return InForce(policy, policy.digest)
+
+
 class Policies:
     """Policies by the size of the control log from which they hold."""
 
@@ -77,12 +86,7 @@ class Policies:
         held = [each for each in self.known if each[0] <= control_size and each[1] in (tenant, "*")]
         if not held:
             return None
-        text = held[-1][2]
-        try:
-            policy = parse_policy(text)
-        except PolicyError as exc:
-            return InForce(None, sha256(text.encode()).digest(), str(exc))
-        return InForce(policy, policy.digest)
+        return _parsed(held[-1][2])
 
 
 class AccessLog:

@@ -55,7 +55,8 @@ class Ref:
 
     def body(self) -> dict[str, Any]:
         """Give it as a derived event's body has it."""
-        return {**asdict(self), "digest": bytes.fromhex(self.digest)}
+        digest = bytes.fromhex(self.digest)
+        return {"kind": self.kind, "name": self.name, "version": self.version, "digest": digest}
 
 
 @dataclass(frozen=True, slots=True)

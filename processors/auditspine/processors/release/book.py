@@ -18,9 +18,9 @@ Keys are a letter and the JSON of what follows::
     b  tenant, name, version             digests that were approved under a name
     e  tenant                            exceptions
     r  tenant, request                   the request
-    p  tenant                            requests that wait for people
+    p  tenant                            requests that wait for people, and their models
     k  tenant, digest, environment       the standing
-    o  tenant                            places of standings that allow
+    o  tenant, digest's first digit      places of standings that allow
     j  tenant, decision                  the decision
     w  tenant                            suspects
     t  tenant                            what a finding told of
@@ -46,6 +46,7 @@ from auditspine.processors.release.values import (
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MOST_TOLD = 256
+_DIGITS = "0123456789abcdef"  # with which digests begin
 
 
 class Book:
@@ -109,17 +110,16 @@ class Book:
         """Note a request."""
         self.write(asdict(request), "r", tenant, request.request_id)
 
-    def pending(self, tenant: str) -> list[str]:
-        """Give the requests that wait for people, as they were made."""
-        found: list[str] = self.read("p", tenant) or []
-        return found
+    def pending(self, tenant: str) -> list[tuple[str, str]]:
+        """Give the requests that wait for people, as they were made, each with its model."""
+        return [(request_id, digest) for request_id, digest in self.read("p", tenant) or ()]
 
-    def put_pending(self, tenant: str, request_id: str, *, waits: bool) -> None:
+    def put_pending(self, tenant: str, request: Request, *, waits: bool) -> None:
         """Note whether a request waits for people."""
-        known = self.pending(tenant)
-        if waits != (request_id in known):
-            rest = [each for each in known if each != request_id]
-            self.write([*rest, request_id] if waits else rest, "p", tenant)
+        known, own = self.pending(tenant), (request.request_id, request.model.digest)
+        if waits != (own in known):
+            rest = [each for each in known if each != own]
+            self.write([*rest, own] if waits else rest, "p", tenant)
 
     def standing(self, tenant: str, digest: str, environment: str) -> Standing | None:
         """Give what stands for a model in an environment."""
@@ -129,14 +129,23 @@ class Book:
     def put_standing(self, tenant: str, place: tuple[str, str], standing: Standing) -> None:
         """Note what stands for a model in an environment."""
         self.write(asdict(standing), "k", tenant, *place)
-        known = self.allowed(tenant)
+        known = self.allowed(tenant, (place[0],))
         if standing.allowed != (place in known):
             rest = [each for each in known if each != place]
-            self.write([*rest, place] if standing.allowed else rest, "o", tenant)
+            self.write([*rest, place] if standing.allowed else rest, "o", tenant, place[0][:1])
 
-    def allowed(self, tenant: str) -> list[tuple[str, str]]:
-        """Give digest and environment of each standing that allows."""
-        return [(digest, where) for digest, where in self.read("o", tenant) or ()]
+    def allowed(self, tenant: str, digests: Iterable[str] | None = None) -> list[tuple[str, str]]:
+        """Give digest and environment of each standing that allows.
+
+        They are kept in sixteen parts, so that one more does not write all of them.
+
+        Args:
+            tenant: Whose.
+            digests: Give at least those of these models; None for all.
+        """
+        parts = dict.fromkeys(_DIGITS if digests is None else (each[:1] for each in digests))
+        found = (self.read("o", tenant, each) or () for each in parts)
+        return [(digest, where) for part in found for digest, where in part]
 
     def made(self, tenant: str, decision_id: str) -> Made | None:
         """Give a decision that was made."""

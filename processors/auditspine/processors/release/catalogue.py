@@ -129,7 +129,9 @@ def deprecated(book: Book, event: SealedEvent) -> Touched:
 
 def retired(book: Book, event: SealedEvent) -> Touched:
     """Take ``artifact.retired``."""
-    return _marked(book, event, "retired", Ref.of(event.body["artifact"]).digest)
+    digest = Ref.of(event.body["artifact"]).digest
+    _marked(book, event, "retired", digest)
+    return (digest,)  # what came of it may stay
 
 
 def quarantined(book: Book, event: SealedEvent) -> Touched:
@@ -145,7 +147,8 @@ def serving_changed(book: Book, event: SealedEvent) -> Touched:
     mark = f"quarantined at {Ref.of(body['deployment']).name}"
     known = book.read("g", event.envelope["tenant"], digest) or {}
     if body["quarantined"] or mark in known:
-        return _marked(book, event, mark, digest, stands=body["quarantined"])
+        _marked(book, event, mark, digest, stands=body["quarantined"])
+        return (digest,)
     return ()
 
 

@@ -5,12 +5,11 @@ or an environment that it does not know, a rule that raises.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auditspine.processors.alerts.causes import Ref, as_event_ids
-from auditspine.processors.projection.fit import as_name, as_sentence, as_token
+from auditspine.processors.projection.fit import as_sentence, as_token
 from auditspine.processors.release.errors import PolicyError
 from auditspine.processors.release.facts import Facts, domain_of, gather
 from auditspine.processors.release.policy import ReleasePolicy
@@ -18,10 +17,7 @@ from auditspine.processors.release.rules import Judged, Rule, RuleSet, judge
 from auditspine.processors.release.step import Step
 from auditspine.processors.release.values import ALLOW, DENY, NEEDS_REVIEW, Request, Waiver
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_EVIDENCE = 64  # of one rule
-_MOST_ARTIFACTS = 256
-_MOST_TIME_MS = 10_413_791_999_000  # the end of the year 2299, where the contract's times end
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +79,8 @@ def decide(step: Step, request: Request, *, continuous: bool = False) -> Decisio
         if step.in_force is not None:
             problem = f"the release policy cannot be used: {step.in_force.problem}"
         return _refused(step, request, "policy_in_force", "error", problem)
-    domain = policy.domain(domain_of(step.book, step.tenant, request))
-    jurisdictions = {*request.jurisdictions, *domain.jurisdictions}
     try:
-        ruleset = policy.ruleset(request.risk_class, sorted(jurisdictions))
+        ruleset = _ruleset(step, policy, request)
     except PolicyError as exc:
         return _refused(step, request, "risk_class_known", "error", str(exc))
     if request.environment not in policy.environments:
@@ -102,34 +96,30 @@ def decide(step: Step, request: Request, *, continuous: bool = False) -> Decisio
     return _decision(step, request, ruleset, facts, ruled)
 
 
-def body_of(
-    step: Step, request: Request, decision: Decision, cause: str, supersedes: str
-) -> dict[str, Any]:
-    """Give the body of ``decision.made``."""
-    until = decision.until
-    return {
-        "decision_id": step.name("decision", request.request_id),
-        "request_id": request.request_id,
-        "model": request.model.body(),
-        "environment": request.environment,
-        "outcome": decision.outcome,
-        "cause": cause,
-        "supersedes": supersedes or None,
-        "risk_class": as_token(decision.risk_class),
-        "jurisdictions": tuple(as_token(each) for each in decision.jurisdictions),
-        "rules": decision.results,
-        "exceptions": decision.exceptions,
-        "artifacts": tuple(each.body() for each in decision.artifacts[:_MOST_ARTIFACTS]),
-        "policy": None if step.in_force is None else step.in_force.digest,
-        "positions": tuple(
-            {"origin": as_name(origin), "size": size}
-            for origin, size in sorted(decision.positions.items())
-        ),
-        "valid_until": None
-        if until is None
-        else _EPOCH + timedelta(milliseconds=min(until, _MOST_TIME_MS)),
-        "reason": as_sentence(decision.reason),
-    }
+def holds(step: Step, request: Request) -> bool:
+    """Tell whether the rules that must go on holding do, each by itself.
+
+    When it cannot be told it is not so, and :func:`decide` says what there is. It is asked of each
+    allowed release whenever something comes that may concern all, so it gathers only what those
+    rules read.
+    """
+    policy = step.policy
+    if policy is None or request.environment not in policy.environments:
+        return False
+    try:
+        ruleset = _ruleset(step, policy, request)
+    except PolicyError:
+        return False
+    rules = tuple(each for each in ruleset.rules if each.continuous)
+    groups = frozenset(name for each in rules for name in each.reads)
+    facts = gather(step.book, policy, step.tenant, request, step.at, groups)
+    judged = judge(replace(ruleset, rules=rules), facts.document)
+    return all(each.result == "passed" for each in judged)
+
+
+def _ruleset(step: Step, policy: ReleasePolicy, request: Request) -> RuleSet:
+    domain = policy.domain(domain_of(step.book, step.tenant, request))
+    return policy.ruleset(request.risk_class, (*request.jurisdictions, *domain.jurisdictions))
 
 
 def _ruled(

@@ -3,19 +3,18 @@
 Everything is as of the event at which it is asked. ``docs/release-rules.md`` says what each is.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.release.book import Book
 from auditspine.processors.release.counting import Count, count
 from auditspine.processors.release.policy import ReleasePolicy
+from auditspine.processors.release.sources import QUARANTINED, Sources, sources_of, violations
 from auditspine.processors.release.values import Request
 
 _DAY_MS = 24 * 3600 * 1000
-_MOST_SOURCES = 1000  # that a model came of
-_QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +34,14 @@ class Facts:
     count: Count
 
 
-@dataclass(slots=True)
-class _Sources:
-    """What a model came of."""
-
-    datasets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
-    flagged: list[str] = field(default_factory=list)
-    evidence: list[str] = field(default_factory=list)
-    refs: dict[str, Ref] = field(default_factory=dict)
-
-
-def gather(book: Book, policy: ReleasePolicy, tenant: str, request: Request, at: int) -> Facts:
+def gather(
+    book: Book,
+    policy: ReleasePolicy,
+    tenant: str,
+    request: Request,
+    at: int,
+    groups: frozenset[str] | None = None,
+) -> Facts:
     """Gather what is known of a requested release.
 
     Args:
@@ -55,44 +50,37 @@ def gather(book: Book, policy: ReleasePolicy, tenant: str, request: Request, at:
         tenant: Whose.
         request: The request.
         at: The broker's time, milliseconds since 1970.
+        groups: Gather no other groups of facts than these, nor what only they need; None for all.
     """
     digest = request.model.digest
-    evidence: dict[str, tuple[str, ...]] = {}
+    evidence: dict[str, tuple[str, ...]] = {"request": (request.request_id,)}
     known = book.read("m", tenant, digest)
-    domain = policy.domain(domain_of(book, tenant, request))
+    evidence["model"] = () if known is None else (known["event_id"],)
     runners = [] if known is None else _trainers(book, tenant, known)
     approvals = count(book, policy, tenant, request, runners, at)
-    sources = _sources(book, tenant, known or {})
-    document = {
-        "request": {
-            "digest": digest,
-            "name": request.model.name,
-            "version": request.model.version,
-            "environment": request.environment,
-            "purpose": request.purpose,
-            "requester": request.requester,
-            "risk_class": request.risk_class,
-            "assigned_class": domain.risk_class,
-            "domain": domain_of(book, tenant, request),
-            "jurisdictions": list(request.jurisdictions),
-        },
-        "model": _model(known, [policy.person(each) for each in runners]),
-        "approvals": approvals.document(),
-        **_reports(book, tenant, digest, at, evidence),
-        "features": _features(book, tenant, known or {}, evidence),
-        "sources": {"unknown": sources.unknown, "flagged": sources.flagged},
-        "purpose": {"violations": _violations(sources, request.purpose)},
-        "alerts": _alerts(book, tenant, request, evidence),
-        "environments": _environments(book, policy, tenant, request, evidence),
-        "signature": _signature(book, tenant, digest, evidence),
-        "quarantine": _quarantine(book, tenant, digest, evidence),
-    }
-    evidence["request"] = (request.request_id,)
-    evidence["model"] = () if known is None else (known["event_id"],)
     evidence["approvals"] = approvals.evidence
+    reports = book.read("v", tenant, digest) or []
+    is_wanted = groups is None or not groups.isdisjoint(("sources", "purpose"))
+    sources = sources_of(book, tenant, known or {}) if is_wanted else Sources()
     evidence["sources"] = evidence["purpose"] = tuple(dict.fromkeys(sources.evidence))
+    made: Mapping[str, Callable[[], dict[str, Any]]] = {
+        "request": lambda: _request(policy, request, known),
+        "model": lambda: _model(known, [policy.person(each) for each in runners]),
+        "approvals": approvals.document,
+        "validation": lambda: _validation(reports, at, evidence),
+        "bias": lambda: _bias(reports, evidence),
+        "explanation": lambda: _explanation(book, tenant, digest, evidence),
+        "features": lambda: _features(book, tenant, known or {}, evidence),
+        "sources": lambda: {"unknown": sources.unknown, "flagged": sources.flagged},
+        "purpose": lambda: {"violations": violations(sources, request.purpose)},
+        "alerts": lambda: _alerts(book, tenant, request, evidence),
+        "environments": lambda: _environments(book, policy, tenant, request, evidence),
+        "signature": lambda: _signature(book, tenant, digest, evidence),
+        "quarantine": lambda: _quarantine(book, tenant, digest, evidence),
+    }
+    document = {name: make() for name, make in made.items() if groups is None or name in groups}
     artifacts = {request.model.digest: request.model, **sources.refs}
-    for each in book.read("v", tenant, digest) or ():
+    for each in reports:
         artifacts[each["evaluation"]["digest"]] = Ref(**each["evaluation"])
     return Facts(document, evidence, tuple(artifacts.values()), approvals)
 
@@ -102,8 +90,29 @@ def domain_of(book: Book, tenant: str, request: Request) -> str:
 
     Whoever asks does not choose it; only for a model that nobody registered it is the request's.
     """
-    known = book.read("m", tenant, request.model.digest)
+    return _domain(request, book.read("m", tenant, request.model.digest))
+
+
+def _domain(request: Request, known: Mapping[str, Any] | None) -> str:
     return request.domain if known is None else str(known["domain"])
+
+
+def _request(
+    policy: ReleasePolicy, request: Request, known: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    domain = _domain(request, known)
+    return {
+        "digest": request.model.digest,
+        "name": request.model.name,
+        "version": request.model.version,
+        "environment": request.environment,
+        "purpose": request.purpose,
+        "requester": request.requester,
+        "risk_class": request.risk_class,
+        "assigned_class": policy.domain(domain).risk_class,
+        "domain": domain,
+        "jurisdictions": list(request.jurisdictions),
+    }
 
 
 def _trainers(book: Book, tenant: str, known: Mapping[str, Any]) -> list[str]:
@@ -119,31 +128,36 @@ def _model(known: Mapping[str, Any] | None, trainers: list[str]) -> dict[str, An
     return {"registered": True, **kept, "trainers": list(dict.fromkeys(trainers))}
 
 
-def _reports(
-    book: Book, tenant: str, digest: str, at: int, evidence: dict[str, tuple[str, ...]]
+def _validation(
+    reports: list[dict[str, Any]], at: int, evidence: dict[str, tuple[str, ...]]
 ) -> dict[str, Any]:
-    reports = book.read("v", tenant, digest) or []
     last = reports[-1] if reports else None
-    with_groups = [each for each in reports if each["attributes"]]
-    explanations = book.read("x", tenant, digest) or []
     evidence["validation"] = () if last is None else (last["event_id"],)
-    evidence["bias"] = tuple(each["event_id"] for each in with_groups[-1:])
-    evidence["explanation"] = tuple(explanations[-1:])
     return {
-        "validation": {
-            "reported": last is not None,
-            "passed": last is not None and last["passed"],
-            "newer": last is not None and last["newer"],
-            "independent": last is not None and last["independent"],
-            "age_days": -1 if last is None else max(0, at - last["at"]) // _DAY_MS,
-            "critical": 0 if last is None else last["critical"],
-        },
-        "bias": {
-            "reported": bool(with_groups),
-            "attributes": with_groups[-1]["attributes"] if with_groups else [],
-        },
-        "explanation": {"attached": bool(explanations)},
+        "reported": last is not None,
+        "passed": last is not None and last["passed"],
+        "newer": last is not None and last["newer"],
+        "independent": last is not None and last["independent"],
+        "age_days": -1 if last is None else max(0, at - last["at"]) // _DAY_MS,
+        "critical": 0 if last is None else last["critical"],
     }
+
+
+def _bias(reports: list[dict[str, Any]], evidence: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    with_groups = [each for each in reports if each["attributes"]]
+    evidence["bias"] = tuple(each["event_id"] for each in with_groups[-1:])
+    return {
+        "reported": bool(with_groups),
+        "attributes": with_groups[-1]["attributes"] if with_groups else [],
+    }
+
+
+def _explanation(
+    book: Book, tenant: str, digest: str, evidence: dict[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    explanations = book.read("x", tenant, digest) or []
+    evidence["explanation"] = tuple(explanations[-1:])
+    return {"attached": bool(explanations)}
 
 
 def _features(
@@ -157,45 +171,6 @@ def _features(
         "used": [each.name for each in features],
         "deprecated": [f"{each.name} {each.version}" for each in gone],
     }
-
-
-def _sources(book: Book, tenant: str, known: Mapping[str, Any]) -> _Sources:
-    """Follow a model's snapshots, labels and features to the datasets that they came of."""
-    found = _Sources()
-    waiting = [
-        Ref(**each)
-        for field_name in ("snapshots", "labels", "features")
-        for each in known.get(field_name, ())
-    ]
-    while waiting and len(found.refs) < _MOST_SOURCES:
-        ref = waiting.pop()
-        if ref.digest in found.refs:
-            continue
-        found.refs[ref.digest] = ref
-        for mark, event_id in (book.read("g", tenant, ref.digest) or {}).items():
-            if mark in ("flagged", _QUARANTINED):
-                found.flagged.append(f"{ref.name} {ref.version}")
-                found.evidence.append(event_id)
-        dataset = book.read("d", tenant, ref.digest)
-        came = book.read("s", tenant, ref.digest)
-        if dataset is not None:
-            found.datasets[ref.digest] = dataset
-            found.evidence.append(dataset["event_id"])
-        elif came is not None:
-            found.evidence.append(came["event_id"])
-            waiting += [Ref(**each) for each in came["sources"]]
-        else:
-            found.unknown.append(f"{ref.kind} {ref.name} {ref.version}")
-    if waiting:
-        found.unknown.append(f"more than {_MOST_SOURCES} sources")
-    found.flagged, found.unknown = sorted(set(found.flagged)), sorted(set(found.unknown))
-    return found
-
-
-def _violations(sources: _Sources, purpose: str) -> list[str]:
-    """Name the datasets that may not be used for a purpose."""
-    bound = [each for each in sources.datasets.values() if each["purposes"]]
-    return sorted({each["name"] for each in bound if purpose not in each["purposes"]})
 
 
 def _alerts(
@@ -242,6 +217,6 @@ def _quarantine(
     book: Book, tenant: str, digest: str, evidence: dict[str, tuple[str, ...]]
 ) -> dict[str, Any]:
     marks: dict[str, str] = book.read("g", tenant, digest) or {}
-    active = {mark: each for mark, each in marks.items() if mark.startswith(_QUARANTINED)}
+    active = {mark: each for mark, each in marks.items() if mark.startswith(QUARANTINED)}
     evidence["quarantine"] = tuple(marks.values())
     return {"active": bool(active), "retired": "retired" in marks}

@@ -21,6 +21,8 @@ from auditspine.processors.release.policy_text import (
 from auditspine.processors.release.providers import Provider, is_secure, key_problem
 from auditspine.processors.release.rules import RuleSet
 
+_MOST_RULESETS = 256  # that are kept
+
 
 @dataclass(frozen=True, slots=True)
 class Domain:
@@ -73,6 +75,9 @@ class ReleasePolicy:
     warn_days: int
     owner: str
     _text: PolicyText = field(repr=False, compare=False)
+    _rulesets: dict[tuple[str, ...], RuleSet] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def default_class(self) -> str:
@@ -84,7 +89,7 @@ class ReleasePolicy:
         return self.domains.get(name, self.default)
 
     def ruleset(self, risk_class: str, jurisdictions: Iterable[str] = ()) -> RuleSet:
-        """Give the rules of a class with overlays over it.
+        """Give the rules of a class with overlays over it; the same object each time.
 
         Raises:
             PolicyError: There is no such class or jurisdiction.
@@ -93,9 +98,16 @@ class ReleasePolicy:
         if base is None:
             raise PolicyError(f"there is no risk class {risk_class[:64]}")
         chosen = sorted(set(jurisdictions))
+        known = self._rulesets.get((risk_class, *chosen))
+        if known is not None:
+            return known
         if lost := [each for each in chosen if each not in self._text.overlays]:
             raise PolicyError(f"there is no jurisdiction {lost[0][:64]}")
-        return combine(risk_class, base, {each: self._text.overlays[each] for each in chosen})
+        made = combine(risk_class, base, {each: self._text.overlays[each] for each in chosen})
+        if len(self._rulesets) >= _MOST_RULESETS:
+            self._rulesets.clear()  # whoever asks names any overlays together
+        self._rulesets[(risk_class, *chosen)] = made
+        return made
 
     def person(self, principal: str) -> str:
         """Give the person behind an account; the account itself where nothing else is known."""

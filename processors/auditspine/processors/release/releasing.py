@@ -11,7 +11,8 @@ from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.projection.fit import as_name, as_token
 from auditspine.processors.projection.port import SealedEvent
 from auditspine.processors.release.catalogue import Touched
-from auditspine.processors.release.deciding import Decision, body_of, decide
+from auditspine.processors.release.deciding import Decision, decide, holds
+from auditspine.processors.release.decision_body import body_of
 from auditspine.processors.release.step import Step
 from auditspine.processors.release.tables import decision_row
 from auditspine.processors.release.values import (
@@ -59,12 +60,15 @@ def reconsidered(step: Step, touched: Touched) -> None:
     """
     if touched is not None and not touched:
         return
-    for digest, environment in step.book.allowed(step.tenant):
+    book, tenant = step.book, step.tenant
+    for digest, environment in book.allowed(tenant, touched):
         if touched is None or digest in touched:
             _stand(step, digest, environment, "revoked")
-    for request_id in step.book.pending(step.tenant):
-        request = step.book.request(step.tenant, request_id)
-        if request is not None and (touched is None or request.model.digest in touched):
+    for request_id, digest in book.pending(tenant):
+        if touched is not None and digest not in touched:
+            continue
+        request = book.request(tenant, request_id)
+        if request is not None:
             decision = decide(step, request)
             if decision.outcome != request.outcome:
                 _answer(step, request, decision, "evidence")
@@ -72,7 +76,7 @@ def reconsidered(step: Step, touched: Touched) -> None:
 
 def look(step: Step) -> None:
     """Look at what time changes: requests that nobody decided on, and what runs out."""
-    for request_id in step.book.pending(step.tenant):
+    for request_id, _ in step.book.pending(step.tenant):
         request = step.book.request(step.tenant, request_id)
         if request is None:
             continue
@@ -109,7 +113,7 @@ def _answer(step: Step, request: Request, decision: Decision, cause: str) -> Non
     )
     step.book.put_request(step.tenant, request)
     waits = decision.outcome == NEEDS_REVIEW
-    step.book.put_pending(step.tenant, request.request_id, waits=waits)
+    step.book.put_pending(step.tenant, request, waits=waits)
     if waits:
         step.wake(request.due)
         if is_first:
@@ -135,6 +139,8 @@ def _stand(step: Step, digest: str, environment: str, cause: str) -> None:
     standing = step.book.standing(step.tenant, digest, environment)
     request = None if standing is None else step.book.request(step.tenant, standing.request_id)
     if standing is None or request is None or step.policy is None:
+        return
+    if cause == "revoked" and holds(step, request):
         return
     decision = decide(step, request, continuous=True)
     if decision.outcome == ALLOW:
