@@ -309,7 +309,7 @@ def _range(
     keys = trusted_log_keys(settings.trust_path)
     tally, late = Tally(), 0
     read = read_range(kafka_properties(settings), empty, keys) if first < size else ()
-    for entry in read:
+    for entry, _ in read:
         if claimed_tenant(entry.sig) == tenant:
             tally.add(entry.leaf)
             late += entry.verdict is Verdict.WRONG_TENANT

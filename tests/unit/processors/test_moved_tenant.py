@@ -27,7 +27,8 @@ from auditspine.processors.access.fold import AccessProjection
 from auditspine.processors.lineage.fold import LineageProjection
 from auditspine.processors.projection.errors import HistoryError
 from auditspine.processors.projection.follower import Follower, Parts
-from auditspine.processors.projection.port import Projection
+from auditspine.processors.projection.history import PastEntry
+from auditspine.processors.projection.port import Projection, SealedEvent
 from auditspine.processors.projection.sealed_partition import SealedMessage
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import Decoder, encode
@@ -133,9 +134,16 @@ class Log:
         return self
 
     def entries(self) -> list[Entry]:
+        return [past.entry for past in self.past()]
+
+    def past(self) -> list[PastEntry]:
         reader = SegmentReader([PUBLIC])
-        accepted = [reader.accept(raw) for raw in self.segments]
-        return [entry for each in accepted if each for entry in each.entries()]
+        accepted = [each for raw in self.segments if (each := reader.accept(raw))]
+        return [
+            PastEntry(entry, each.segment.control_size)
+            for each in accepted
+            for entry in each.entries()
+        ]
 
 
 class Past:
@@ -148,10 +156,11 @@ class Past:
     def moves(self, control_size: int) -> list[Move]:
         return self._moves
 
-    def entries(self, part: LogRange, tenant: str) -> Iterator[Entry]:
-        for entry in self._logs[part.origin].entries():
+    def entries(self, part: LogRange, tenant: str) -> Iterator[PastEntry]:
+        for past in self._logs[part.origin].past():
+            entry = past.entry
             if part.first <= entry.position < part.size and tenant_of(entry.value) == tenant:
-                yield entry
+                yield past
 
 
 def tenant_of(value: bytes) -> str:
@@ -297,9 +306,28 @@ def test_there_and_back_is_as_if_it_had_stayed(make, actions, cuts, batch) -> No
     assert home.placeless() == whole.placeless()
 
 
+def test_what_a_tenant_did_elsewhere_rests_on_the_control_log_of_then(tmp_path) -> None:
+    sizes: list[tuple[str, int]] = []
+
+    class Seeing(AccessProjection):
+        def fold(self, events, state):
+            def seen(events) -> Iterator[SealedEvent]:
+                for event in events:
+                    sizes.append((event.envelope["actor"]["principal"], event.control_size))
+                    yield event
+
+            return super().fold(seen(events), state)
+
+    shared = Log(SHARED, "access").seal([(START, access_event("access", "ana", 1))], 7)
+    own = Log(OWN, "access").seal([(START + 1, access_event("access", "tom", 2))], 12)
+    past = Past([Move(11, "harbor", "harbor", OWN, (part(shared, 0, 1),))], [shared])
+    folded(Seeing(), own, past, 9, tmp_path)
+    assert [size for _, size in sizes] == [7, 12]
+
+
 def test_history_that_cannot_be_read_stops_the_worker_before_anything_is_stored(tmp_path) -> None:
     class Gone(Past):
-        def entries(self, part: LogRange, tenant: str) -> Iterator[Entry]:
+        def entries(self, part: LogRange, tenant: str) -> Iterator[PastEntry]:
             yield from ()
             raise HistoryError("not those that the move names")
 

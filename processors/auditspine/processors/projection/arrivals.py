@@ -12,9 +12,8 @@ from typing import NamedTuple
 from zlib import crc32
 
 from auditspine.ledger.reader import Accepted
-from auditspine.ledger.segment import Entry
 from auditspine.ledger.tenancy import Move
-from auditspine.processors.projection.history import History
+from auditspine.processors.projection.history import History, PastEntry
 from auditspine.processors.projection.port import SealedEvent, State
 
 _SEEN = b"\0moves"  # entries of the control log whose moves are folded
@@ -34,7 +33,7 @@ class Moved(NamedTuple):
     origins: tuple[str, ...] = ()
 
 
-Wanted = Callable[[Entry, str, str, int], SealedEvent | None]
+Wanted = Callable[[PastEntry, str, str, int], SealedEvent | None]
 """Gives an entry as the projection wants it, from its origin, the state's log and the base."""
 
 
@@ -100,7 +99,7 @@ class Arrivals:
             log = accepted.segment.origin
             entries = self._history.entries(part, move.tenant)
             while chunk := list(islice(entries, _CHUNK)):
-                found = (wanted(entry, part.origin, log, base) for entry in chunk)
+                found = (wanted(past, part.origin, log, base) for past in chunk)
                 yield [event for event in found if event is not None]
             base, origins = base + part.size, (*origins, part.origin)
         moved = Moved(base, tuple(dict.fromkeys(origins)))

@@ -17,7 +17,7 @@ from auditspine.ledger.segment import Entry
 from auditspine.ledger.verdict import Flag, Verdict
 from auditspine.processors.projection.arrivals import Arrivals, Moved, moved_tenants
 from auditspine.processors.projection.errors import NotYet, SegmentRefused, StateMoved
-from auditspine.processors.projection.history import History
+from auditspine.processors.projection.history import History, PastEntry
 from auditspine.processors.projection.port import (
     DERIVED,
     Derived,
@@ -237,8 +237,8 @@ class Follower:
         """Give what tenants did elsewhere that goes on in this segment."""
         if self._arrivals is not None:
 
-            def wanted(entry: Entry, origin: str, log: str, base: int) -> SealedEvent | None:
-                event = self._wanted(offset, entry, origin, accepted.segment.control_size)
+            def wanted(past: PastEntry, origin: str, log: str, base: int) -> SealedEvent | None:
+                event = self._wanted(offset, past.entry, origin, past.control_size)
                 return event and replace(event, log=log, base=base)
 
             yield from self._arrivals.before(accepted, overlay, wanted)

@@ -5,7 +5,7 @@ the tenant's entries in them: whoever reads them knows that nothing is missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -24,6 +24,18 @@ from auditspine.processors.projection.sealed_partition import read_sealed
 _TIMEOUT_S = 30.0
 
 
+class PastEntry(NamedTuple):
+    """An entry of a log, with what it was judged by.
+
+    Attributes:
+        entry: The entry.
+        control_size: Entries of the control log that its segment rests on.
+    """
+
+    entry: Entry
+    control_size: int
+
+
 class History(Protocol):
     """Port: moves of tenants, and what they did elsewhere."""
 
@@ -35,7 +47,7 @@ class History(Protocol):
         """
         ...
 
-    def entries(self, part: LogRange, tenant: str) -> Iterator[Entry]:
+    def entries(self, part: LogRange, tenant: str) -> Iterator[PastEntry]:
         """Give a tenant's entries in a range of a log, in order.
 
         Raises:
@@ -101,13 +113,13 @@ class SealedHistory:
         """Give the moves that a control log of this size says, or more; see :class:`History`."""
         return self.control(control_size).tenancy.moves
 
-    def entries(self, part: LogRange, tenant: str) -> Iterator[Entry]:
+    def entries(self, part: LogRange, tenant: str) -> Iterator[PastEntry]:
         """Give a tenant's entries; see :class:`History`."""
         tally = Tally()
-        for entry in read_range(self._kafka, part, self._keys):
-            if claimed_tenant(entry.sig) == tenant:
-                tally.add(entry.leaf)
-                yield entry
+        for past in read_range(self._kafka, part, self._keys):
+            if claimed_tenant(past.entry.sig) == tenant:
+                tally.add(past.entry.leaf)
+                yield past
         if not tally.is_that_of(part):
             raise HistoryError(
                 f"log {part.origin} from {part.first} to {part.size}: expected {part.entries} "
@@ -134,7 +146,7 @@ class SealedHistory:
 
 def read_range(
     kafka: Mapping[str, str], part: LogRange, public_keys: Sequence[bytes]
-) -> Iterator[Entry]:
+) -> Iterator[PastEntry]:
     """Read every entry of a range of a log from its sealed topic, verified from the log's start.
 
     Raises:
@@ -151,7 +163,8 @@ def read_range(
             accepted = reader.accept(message.value or b"")
             for entry in () if accepted is None else accepted.entries():
                 if part.first <= entry.position < part.size:
-                    yield entry
+                    assert accepted is not None
+                    yield PastEntry(entry, accepted.segment.control_size)
     except (LedgerError, KafkaException) as exc:
         raise HistoryError(f"{where}: {exc}") from exc
     if reader.size < part.size:

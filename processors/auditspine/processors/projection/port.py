@@ -23,8 +23,7 @@ class SealedEvent:
         signing_key: Public key that it is signed with, 32 bytes; empty where that is not known.
         log: The log whose state takes it; ``origin``, unless it is a tenant's history elsewhere.
         base: Added to positions of a tenant that moved, so that later rows have higher versions.
-        control_size: Entries of the control log that its segment rests on; of a tenant's history
-            elsewhere, those that the segment before which it is folded rests on.
+        control_size: Entries of the control log that its segment rests on.
     """
 
     origin: str
