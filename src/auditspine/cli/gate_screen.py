@@ -38,7 +38,7 @@ def show_decision(decision: DecisionMadeBody, *, all_rules: bool = True) -> Rend
         if all_rules or each.result != "passed":
             mark, colour = _MARKS.get(each.result, ("!", "bad"))
             reason = "" if each.result == "passed" else printable(each.reason)
-            rules.add_row(Text(mark, colour), printable(each.rule), reason)
+            rules.add_row(Text(mark, colour), Text(printable(each.rule)), Text(reason))
     return Group(head, rules, _rests(decision))
 
 
