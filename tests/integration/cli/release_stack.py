@@ -62,6 +62,12 @@ def ref(kind: str, name: str, content: bytes = b"") -> dict[str, Any]:
     return {"kind": kind, "name": name, "version": "1", "digest": digest}
 
 
+def exact(model: str) -> dict[str, Any]:
+    """Give the reference of a model as commands name it."""
+    name, _, digest = model.partition(":1@sha256:")
+    return {"kind": "model", "name": name, "version": "1", "digest": bytes.fromhex(digest)}
+
+
 class Team:
     """The people and workloads of a tenant on a stack.
 
@@ -161,24 +167,37 @@ class Team:
         }
         self.say("role.granted", body)
 
-    def train(self, name: str, *, without: str = "", who: str = "kim@acme.example") -> str:
+    def train(
+        self,
+        name: str,
+        *,
+        without: str = "",
+        who: str = "kim@acme.example",
+        purposes: tuple[str, ...] = (),
+        groups: tuple[str, ...] = ("sex", "age"),
+    ) -> str:
         """Make a model with all that it needs but one thing; give it as commands name it."""
         content = f"weights of {name}".encode()
         path = self.stack.root / f"{name}.bin"
         path.write_bytes(content)
         model, run = ref("model", name, content), f"run-{name}"
         dataset, snapshot = ref("dataset", f"loans-{name}"), ref("snapshot", f"loans-{name}")
+        feature = ref("feature", f"dti-{name}")
         code = {"repository": "git", "commit": "c0ffee", "digest": b"\2" * 32}
         environment = ref("environment", "image")
         trainer = Actor(principal=who, kind="person")
-        group = {"attribute": "sex", "value": "female"}
         said: dict[str, tuple[str, dict[str, Any], str]] = {
             "dataset": ("dataset.registered", {
                 "dataset": dataset, "description": "Loans", "source": "us", "licence": "own",
-                "owner": "risk",
+                "owner": "risk", "permitted_purposes": purposes,
             }, "desk"),
             "snapshot": ("dataset.snapshotted", {
                 "snapshot": snapshot, "dataset": dataset, "rows": 10, "columns": (),
+            }, "desk"),
+            "feature": ("feature.defined", {
+                "feature": feature, "description": "Debt to income",
+                "inputs": ({"artifact": snapshot, "column": "dti"},), "definition": "dti",
+                "language": "sql", "type": "real", "owner": "risk",
             }, "desk"),
             "run": ("run.started", {
                 "run_id": run, "name": "train", "code": code, "environment": environment,
@@ -186,7 +205,7 @@ class Team:
             }, "trainer"),
             "model": ("model.registered", {
                 "model": model, "run_id": run, "algorithm": "logistic",
-                "training_snapshots": (snapshot,), "features": (), "code": code,
+                "training_snapshots": (snapshot,), "features": (feature,), "code": code,
                 "environment": environment, "intended_use": "Credit decisions",
                 "limitations": "Not for businesses", "owner": "risk",
             }, "trainer"),
@@ -194,8 +213,10 @@ class Team:
                 "model": model, "evaluation": ref("evaluation", name), "snapshot": snapshot,
                 "metrics": (
                     {"name": "auc", "value": 0.8},
-                    {"name": "auc", "value": 0.8, "slice": group},
-                    {"name": "auc", "value": 0.8, "slice": {**group, "attribute": "age"}},
+                    *(
+                        {"name": "auc", "value": 0.8, "slice": {"attribute": each, "value": "x"}}
+                        for each in groups
+                    ),
                 ),
                 "passed": True, "independent": True,
             }, "desk"),
@@ -218,11 +239,10 @@ class Team:
         return f"{name}:1@sha256:{model['digest'].hex()}"
 
     def deploy(self, model: str, env: str, decision_id: str | None, **it: Any) -> str:
-        name, _, digest = model.partition(":1@sha256:")
+        name = model.partition(":")[0]
         body = {
             "deployment": ref("deployment", f"{name}-eu"),
-            "model": {"kind": "model", "name": name, "version": "1",
-                      "digest": bytes.fromhex(digest)},
+            "model": exact(model),
             "environment": env,
             "action": "deployed",
             "decision_id": decision_id,

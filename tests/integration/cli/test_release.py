@@ -3,19 +3,31 @@
 import json
 import os
 import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from tests.integration.cli.cli_stack import Stack
-from tests.integration.cli.release_stack import TENANT, WORKLOADS, Team, write_policy
+from tests.integration.cli.release_stack import (
+    TENANT,
+    WORKLOADS,
+    Team,
+    exact,
+    ref,
+    write_policy,
+)
 from tests.oidc_provider import running_provider
 from tests.waiting import await_true
 
 from auditspine.cli.connections import kafka_properties
 from auditspine.cli.settings import load_settings
+from auditspine.embedded.ports import choose_port
 from auditspine.ledger.keyfile import public_bytes, read_key
+from auditspine.producers.client import AuditClient
 from auditspine.producers.guard import ServingGuard
 from auditspine.schemas.examples import example
+from auditspine.schemas.models import AlertRaised
 
 pytestmark = pytest.mark.timeout(600)  # seconds; the first test also starts the stack
 SHIPPED = Path(__file__).parents[3] / "policies" / "auditspine" / "policies" / "release"
@@ -243,6 +255,28 @@ def test_an_exception_stands_for_a_rule_until_it_ends(team) -> None:
     assert (code, "exc-week" in out, "in_force" in out) == (0, True, True)
 
 
+def test_an_exception_that_is_over_stands_for_nothing(team) -> None:
+    model = team.train("lapsed", without="explanation")
+    team.staged(model)
+    for account in ("ana", "tom"):
+        assert team.approve(model, "production", account)[0] == 0
+    team.grant("eve@acme.example")
+    team.login("eve")
+    ends = datetime.now(UTC) + timedelta(seconds=6)
+    code, out, err = team.stack.run(
+        *("exceptions", "grant", model, "--tenant", TENANT, "--env", "production"),
+        *("--domain", "credit", "--rule", "explained", "--control", "calls are recorded"),
+        *("--reason", "until tonight", "--expires", ends.isoformat(), "--id", "exc-short"),
+    )
+    assert code == 0, out + err
+    await_true(lambda: datetime.now(UTC) > ends, "the exception is over", 30)
+    code, said, _ = team.gate(model, "production")
+    assert (code, said["outcome"], said["exceptions"]) == (1, "deny", [])
+    await_true(
+        lambda: ("exception_expired", "review", "lapsed") in findings(team), "that is told", 60
+    )
+
+
 def test_a_gate_without_an_answer_allows_nothing(team) -> None:
     model = team.train("unanswered")
     worker = team.stack.part("release-1")["pid"]
@@ -253,6 +287,166 @@ def test_a_gate_without_an_answer_allows_nothing(team) -> None:
         os.kill(worker, signal.SIGCONT)
     assert (code, said["outcome"], said["decision_id"]) == (1, "unanswered", None)
     assert "no decision came" in err
+
+
+def _deprecate(team: Team, model: str) -> None:
+    body = {
+        "feature": ref("feature", f"dti-{model.partition(':')[0]}"),
+        "reason": "its source ends",
+        "owner": "risk",
+        "review_status": "accepted",
+    }
+    team.say("feature.deprecated", body)
+
+
+def _flag(team: Team, model: str) -> None:
+    dataset = ref("dataset", f"loans-{model.partition(':')[0]}")
+    team.say("dataset.flagged", {"dataset": dataset, "reason": "poisoned"})
+
+
+def _quarantine(team: Team, model: str) -> None:
+    artifact = exact(model)
+    team.say(
+        "artifact.quarantined",
+        {"artifact": artifact, "action": "quarantined", "reason": "poisoned"},
+    )
+
+
+def _reject(team: Team, model: str) -> None:
+    code, out, err = team.approve(model, "production", "tom", "--decision", "rejected")
+    assert code == 0, out + err
+
+
+def _raise_alert(team: Team, model: str) -> None:
+    """Say as the alerts processor that something is under review."""
+    settings = load_settings(data_dir=team.stack.data)
+    body = json.loads(example("alert.raised"))["body"] | {"tier": "review"}
+    body["model"] = exact(model)
+    with AuditClient(
+        {"log_level": "0", **kafka_properties(settings)},
+        tenant=TENANT,
+        producer="auditspine-alerts",
+        key=settings.processor_key_path("alerts"),
+        domain="credit",
+        environment="governance",
+        topics=settings.topics,
+        state=team.stack.root / "alerts.epoch",
+    ) as client:
+        envelope = client.envelope("drift", "it moved")
+        client.publish(AlertRaised.model_validate({"envelope": envelope, "body": body})).result(30)
+
+
+def _move_name(team: Team, model: str) -> None:
+    """Approve other bytes under the same name and version."""
+    name = model.partition(":")[0]
+    other = f"{name}:1@sha256:{'7' * 64}"
+    assert team.approve(other, "production", "tom")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "made", "spoil", "more"),
+    [
+        ("artifact_signed", {"without": "signature"}, None, ()),
+        ("validation_passed", {"without": "validation"}, None, ()),
+        ("bias_reported", {"groups": ()}, None, ()),
+        ("explained", {"without": "explanation"}, None, ()),
+        ("adverse_action_explained", {"without": "explanation"}, None, ("--jurisdiction", "us")),
+        ("no_flagged_source", {}, _flag, ()),
+        ("no_flagged_source", {"without": "snapshot"}, None, ()),
+        ("no_deprecated_feature", {}, _deprecate, ()),
+        ("purpose_permitted", {"purposes": ("marketing",)}, None, ()),
+        ("environment_order", {}, None, ()),
+        ("no_open_alert", {}, _raise_alert, ()),
+        ("not_quarantined", {}, _quarantine, ()),
+        ("no_rejection", {}, _reject, ()),
+        ("artifact_digest_approved", {}, _move_name, ()),
+        ("risk_class_assigned", {}, None, ("--risk-class", "minimal")),
+        ("risk_class_known", {}, None, ("--risk-class", "none")),
+        ("risk_class_known", {}, None, ("--jurisdiction", "atlantis")),
+        ("model_registered", {"without": "model"}, None, ()),
+        ("enough_approvals", {}, None, ()),
+    ],
+)
+def test_what_breaks_a_rule_is_not_allowed(team, request, rule, made, spoil, more) -> None:
+    """What keeps all of them is allowed in the first test."""
+    model = team.train(f"rule-{request.node.callspec.indices['rule']}", **made)
+    if spoil is not None:
+        spoil(team, model)
+    code, said, _ = team.gate(model, "production", *more)
+    assert code == 1
+    assert said["outcome"] in ("deny", "needs_review")
+    results = {each["rule"]: each["result"] for each in said["rules"]}
+    assert results[rule] in ("failed", "error")
+    assert rule in said["reason"]
+
+
+def test_an_environment_that_the_policy_does_not_know_is_denied(team) -> None:
+    code, said, _ = team.gate(team.train("nowhere"), "prod")
+    assert (code, said["outcome"]) == (1, "deny")
+    assert "environment_known" in said["reason"]
+
+
+def test_an_overlay_that_loosens_is_not_published(team) -> None:
+    folder = team.stack.root / "loose"
+    write_policy(folder, team.provider, SHIPPED)
+    overlay = folder / "overlays" / "eu.toml"
+    overlay.write_text("[classes.high.parameters]\napprovals.value = 1\n")
+    code, _, err = team.stack.run("policy", "publish", str(folder), "--reason", "looser")
+    assert code == 2
+    assert "eu" in err
+    assert "approvals" in err
+
+
+def test_the_admission_webhook_lets_in_what_the_release_processor_allows(team) -> None:
+    model = team.train("admitted")
+    digest = model.rpartition("@")[2]
+    port = choose_port()
+    process = team.stack.open(
+        *("admission", "--tenant", TENANT, "--env", "staging", "--no-tls", "--port", str(port)),
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        await_true(lambda: answers(f"{url}/readyz"), "the webhook is ready", 60)
+        asked = {"digest": digest, "environment": "staging", "action": "promote"}
+        assert requests.post(f"{url}/registry", json=asked, timeout=10).status_code == 403
+        team.staged(model)
+        await_true(
+            lambda: requests.post(f"{url}/registry", json=asked, timeout=10).status_code == 200,
+            "it is let in",
+            30,
+        )
+        _quarantine(team, model)
+        await_true(
+            lambda: requests.post(f"{url}/registry", json=asked, timeout=10).status_code == 403,
+            "it is let in no more",
+            10,
+        )
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_the_tabletop_finds_the_release_in_the_evidence(team) -> None:
+    model = team.train("on-the-table")
+    decision_id = team.released(model)
+    team.deploy(model, "production", decision_id)
+
+    def pieces() -> dict[str, str]:
+        code, out, err = team.stack.run("tabletop", model, "--tenant", TENANT, "--json")
+        assert code in (0, 1), err
+        return {each["name"]: each["standing"] for each in json.loads(out)["pieces"]}
+
+    wanted = ("registration", "people", "data", "approvals", "decision", "deployments", "policy")
+    await_true(
+        lambda: {pieces().get(each) for each in wanted} == {"present"}, "every piece is found", 60
+    )
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
 
 
 def test_every_decision_is_what_its_logs_give(team) -> None:
