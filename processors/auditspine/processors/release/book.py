@@ -180,13 +180,20 @@ class Book:
         if mark in known:
             self.write([each for each in known if each != mark], "t", tenant)
 
+    def forget_stopped(self, tenant: str, deployment: str, environment: str) -> None:
+        """Let findings tell anew of what a deployment served, as it stops."""
+        known: list[str] = self.read("t", tenant) or []
+        kept = [each for each in known if each.split("\0")[1:4:2] != [deployment, environment]]
+        if kept != known:
+            self.write(kept, "t", tenant)
+
 
 def _approval(stored: dict[str, Any]) -> Approval:
-    return Approval(**{**stored, "grant": tuple(stored["grant"])})
+    return Approval(**{**stored, **{name: tuple(stored[name]) for name in ("grant", "domains")}})
 
 
 def _waiver(stored: dict[str, Any]) -> Waiver:
-    lists = {name: tuple(stored[name]) for name in ("rules", "decisions", "grant")}
+    lists = {name: tuple(stored[name]) for name in ("rules", "decisions", "grant", "domains")}
     return Waiver(**{**stored, **lists, "model": Ref(**stored["model"])})
 
 
@@ -197,7 +204,9 @@ def _request(stored: dict[str, Any]) -> Request:
 
 
 def _standing(stored: dict[str, Any]) -> Standing:
-    return Standing(**{**stored, "exceptions": tuple(stored["exceptions"])})
+    return Standing(
+        **{**stored, **{name: tuple(stored[name]) for name in ("exceptions", "waived")}}
+    )
 
 
 def _suspect(stored: dict[str, Any]) -> Suspect:

@@ -1,7 +1,8 @@
 """Holds deployments against decisions: what no decision allows is told, after a little time. Pure.
 
 A deployment may be told before the decision that allows it, as the log has them; so it is suspected
-for the policy's grace period first. A tenant for which no policy is published is not held to it.
+for the policy's grace period first. A tenant for which no policy is published is not held to it;
+one whose policy cannot be used is.
 """
 
 from auditspine.processors.alerts.causes import Ref
@@ -15,6 +16,7 @@ _STARTS = frozenset(("deployed", "resumed", "scaled", "rolled_back"))
 _WHOLE = 1.0
 _MOST_SUSPECTS = 256
 _MOST_RUNNING = 1024
+_DEFAULT_GRACE = 5  # minutes, where the policy cannot be used
 
 _TITLES = {
     "release_bypassed": "{deployment} serves {model} in {environment}, which no decision allows",
@@ -30,11 +32,13 @@ def changed(step: Step, event: SealedEvent) -> None:
     deployment, model = Ref.of(body["deployment"]), Ref.of(body["model"])
     environment = as_token(body["environment"])
     starts = body["action"] in _STARTS
+    if not starts:  # if it comes back so, that is told anew
+        step.book.forget_stopped(step.tenant, deployment.name, environment)
     _run(step, deployment, model, environment, float(body["traffic_share"]) if starts else 0.0)
-    if not starts or step.policy is None:
+    if not starts or step.in_force is None:
         return
     suspect = Suspect(
-        step.now + step.policy.grace_minutes * MINUTE_MS,
+        _due(step),
         "release_bypassed",
         deployment,
         model,
@@ -53,13 +57,11 @@ def changed(step: Step, event: SealedEvent) -> None:
 def observed(step: Step, event: SealedEvent) -> None:
     """Take ``serving.observed``: a model that answers must be allowed, whatever is said of it."""
     body = event.body
-    if step.policy is None or not body["predictions"]:
+    if step.in_force is None or not body["predictions"]:
         return
     environment = as_token(event.envelope["environment"])
-    if environment not in step.policy.environments:
-        return
     suspect = Suspect(
-        step.now + step.policy.grace_minutes * MINUTE_MS,
+        _due(step),
         "served_unreleased",
         Ref.of(body["deployment"]),
         Ref.of(body["model"]),
@@ -119,10 +121,18 @@ def _clear(step: Step, suspect: Suspect, verdict: str) -> bool:
     made = step.book.made(step.tenant, suspect.decision_id)
     if made is None or not made.allowed or (made.digest, made.environment) != suspect.place:
         return False
-    step.deployed(suspect, verdict, made.exceptions)
+    if made.deployment not in ("", suspect.deployment.name):  # its alerts were not looked at
+        return False
+    exceptions = tuple(dict.fromkeys((*made.exceptions, *standing.exceptions)))
+    step.deployed(suspect, verdict, exceptions)
     step.book.forget_told(step.tenant, suspect.mark)
     _note_deployed(step, suspect)
     return True
+
+
+def _due(step: Step) -> int:
+    minutes = _DEFAULT_GRACE if step.policy is None else step.policy.grace_minutes
+    return step.now + minutes * MINUTE_MS
 
 
 def _note_deployed(step: Step, suspect: Suspect) -> None:

@@ -4,6 +4,7 @@ Nothing is decided here. Each taker gives the digests of models that it may chan
 ``None`` stands for all of the tenant's.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -20,42 +21,84 @@ Touched = tuple[str, ...] | None
 _MOST_VALIDATIONS = 16
 _MOST_EXPLANATIONS = 16
 _MOST_ALERTS = 512
-_MOST_RUNNERS = 16
+_FULL = "more"
+EVERY_MODEL = "*"
+"""In the place of an alert's model: alerts that there was no room for may be of any."""
+_MOST_MERGED = 1024  # of what several events say of one thing
+_NONE = "\0"  # a purpose that nothing has
 _HELD_TIERS = frozenset(("review", "stop_the_line"))
 _REJECTING = frozenset(("critical",))
 
 
 def model_registered(book: Book, event: SealedEvent) -> Touched:
-    """Take ``model.registered``; the first of a digest counts."""
+    """Take ``model.registered``.
+
+    A digest may be registered several times: for several uses, or by somebody who would be first
+    with bytes of others. So what each says of who made the model, of what and for what counts.
+    """
     body, tenant = event.body, event.envelope["tenant"]
     model = Ref.of(body["model"])
-    if book.read("m", tenant, model.digest) is None:
-        known = {
-            "event_id": event.envelope["event_id"],
-            "at": event.appended_at,
-            "domain": event.envelope["domain"],
-            "ref": _plain(model),
-            "run_id": body["run_id"],
-            "owner": body["owner"],
-            "intended_use": body["intended_use"],
-            "limitations": body["limitations"],
-            "by": event.envelope["actor"]["principal"],
-            "snapshots": [_plain(Ref.of(each)) for each in body["training_snapshots"]],
-            "labels": [_plain(Ref.of(each)) for each in body["labels"]],
-            "features": [_plain(Ref.of(each)) for each in body["features"]],
-        }
-        book.write(known, "m", tenant, model.digest)
+    said = {
+        "domains": [event.envelope["domain"]],
+        "names": [[model.name, model.version]],
+        "runs": [body["run_id"]],
+        "by": [event.envelope["actor"]["principal"]],
+        "snapshots": [_plain(Ref.of(each)) for each in body["training_snapshots"]],
+        "labels": [_plain(Ref.of(each)) for each in body["labels"]],
+        "features": [_plain(Ref.of(each)) for each in body["features"]],
+    }
+    words = {name: body[name] for name in ("run_id", "owner", "intended_use", "limitations")}
+    known = book.read("m", tenant, model.digest)
+    if known is None:
+        known = {"event_id": event.envelope["event_id"], "crowded": False, **words, **said}
+    else:
+        known |= {name: known[name] or words[name] for name in words}
+        _merge(known, said)
+    book.write(known, "m", tenant, model.digest)
+    _note_run(book, tenant, body["run_id"], {"models": [model.digest]})
     return (model.digest,)
 
 
 def run_told(book: Book, event: SealedEvent) -> Touched:
-    """Take ``run.started`` and ``run.completed``: who trained."""
-    tenant, run_id = event.envelope["tenant"], event.body["run_id"]
-    known: list[str] = book.read("y", tenant, run_id) or []
-    principal = event.envelope["actor"]["principal"]
-    if principal not in known:
-        book.write([*known, principal][:_MOST_RUNNERS], "y", tenant, run_id)
-    return ()
+    """Take ``run.started`` and ``run.completed``: who trained, and on what."""
+    body = event.body
+    read = [*(body.get("inputs") or ()), *(body.get("features") or ())]
+    said = {
+        "by": [event.envelope["actor"]["principal"]],
+        "read": [_plain(Ref.of(each)) for each in read],
+    }
+    return _note_run(book, event.envelope["tenant"], body["run_id"], said)
+
+
+def _note_run(book: Book, tenant: str, run_id: str, said: Mapping[str, list[Any]]) -> Touched:
+    """Note what is said of a run; give the models that it made, if that is new."""
+    known = book.read("y", tenant, run_id)
+    if known is None:
+        known = {"by": [], "read": [], "models": [], "crowded": False}
+    if not _merge(known, said):
+        return ()
+    book.write(known, "y", tenant, run_id)
+    return None if known["crowded"] else tuple(known["models"])
+
+
+def _merge(known: dict[str, Any], said: Mapping[str, list[Any]]) -> bool:
+    """Add what is new to lists; tell whether anything is.
+
+    What there is no room for is not left out in silence: ``crowded`` says that there is more.
+    """
+    changed = False
+    for name, values in said.items():
+        have = {json.dumps(each) for each in known[name]}
+        more = [each for each in values if json.dumps(each) not in have]
+        if not more:
+            continue
+        if have and len(have) + len(more) > _MOST_MERGED:
+            changed |= not known["crowded"]
+            known["crowded"] = True
+        else:
+            known[name] = [*known[name], *more]
+            changed = True
+    return changed
 
 
 def validated(book: Book, event: SealedEvent) -> Touched:
@@ -66,6 +109,7 @@ def validated(book: Book, event: SealedEvent) -> Touched:
     known = {
         "event_id": event.envelope["event_id"],
         "at": event.appended_at,
+        "by": event.envelope["actor"]["principal"],
         "evaluation": _plain(Ref.of(body["evaluation"])),
         "passed": body["passed"],
         "independent": body["independent"],
@@ -91,14 +135,24 @@ def explained(book: Book, event: SealedEvent) -> Touched:
 
 
 def dataset_registered(book: Book, event: SealedEvent) -> Touched:
-    """Take ``dataset.registered``."""
-    ref = Ref.of(event.body["dataset"])
+    """Take ``dataset.registered``; only its own workload may widen what it permits."""
+    ref, tenant = Ref.of(event.body["dataset"]), event.envelope["tenant"]
+    workload = (event.envelope.get("workload") or {}).get("name", "")
+    purposes = list(event.body["permitted_purposes"])
+    before = book.read("d", tenant, ref.digest)
+    if before is not None and before["workload"] != workload:
+        workload, kept = before["workload"], before["purposes"]
+        if kept and purposes:
+            purposes = [each for each in kept if each in purposes] or [_NONE]
+        else:
+            purposes = kept or purposes
     known = {
         "event_id": event.envelope["event_id"],
         "name": ref.name,
-        "purposes": list(event.body["permitted_purposes"]),
+        "purposes": purposes,
+        "workload": workload,
     }
-    book.write(known, "d", event.envelope["tenant"], ref.digest)
+    book.write(known, "d", tenant, ref.digest)
     return ()
 
 
@@ -181,7 +235,10 @@ def alerted(book: Book, event: SealedEvent) -> Touched:
             "model": digest,
             "deployment": Ref.of(body["deployment"]).name,
         }
-    book.write(dict(list(known.items())[-_MOST_ALERTS:]), "z", tenant)
+    if len(known) > _MOST_ALERTS:
+        gone, *_ = (each for each in known if each != _FULL)
+        known[_FULL] = {**known.pop(gone), "model": EVERY_MODEL}
+    book.write(known, "z", tenant)
     return None
 
 
@@ -198,14 +255,15 @@ def alert_resolved(book: Book, event: SealedEvent) -> Touched:
 def _came_of(
     book: Book, event: SealedEvent, field: str, sources: list[Mapping[str, Any]]
 ) -> Touched:
-    ref = Ref.of(event.body[field])
+    ref, tenant = Ref.of(event.body[field]), event.envelope["tenant"]
     refs = {Ref.of(each).digest: _plain(Ref.of(each)) for each in sources}
-    known = {
-        "event_id": event.envelope["event_id"],
-        "name": ref.name,
-        "sources": list(refs.values()),
-    }
-    book.write(known, "s", event.envelope["tenant"], ref.digest)
+    known = book.read("s", tenant, ref.digest)
+    if known is None:
+        event_id = event.envelope["event_id"]
+        known = {"event_id": event_id, "name": ref.name, "sources": [], "crowded": False}
+    # What was once said to be in it stays in it, whatever is said later.
+    if _merge(known, {"sources": list(refs.values())}) or not known["sources"]:
+        book.write(known, "s", tenant, ref.digest)
     return ()  # they come before what is made of them
 
 

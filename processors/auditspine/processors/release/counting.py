@@ -4,7 +4,8 @@ What can be told of an approval by itself was told when it was taken
 (:mod:`auditspine.processors.release.people`). Here it meets a request.
 """
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ def count(
     policy: ReleasePolicy,
     tenant: str,
     request: Request,
-    trainers: Sequence[str],
+    trainers: Sequence[str] | None,
     at: int,
 ) -> Count:
     """Sort the approvals of a requested model.
@@ -66,13 +67,12 @@ def count(
         policy: The policy in force.
         tenant: Whose.
         request: The request.
-        trainers: Principals who made the model.
+        trainers: Principals who made the model; None where they are too many to tell.
         at: The broker's time, milliseconds since 1970.
     """
-    apart = {
-        "they made the model": _persons(book, policy, tenant, trainers),
-        "they ask for the release": _persons(book, policy, tenant, [request.requester]),
-    }
+    made = persons(book, policy, tenant, trainers or ())
+    asks = persons(book, policy, tenant, [request.requester])
+    model = book.read("m", tenant, request.model.digest) or {"domains": (), "names": ()}
     valid: dict[str, Approval] = {}
     refused: list[str] = []
     rejected = False
@@ -84,35 +84,61 @@ def count(
         if not why and each.decision == "rejected":
             rejected = True
             why = "they reject it"
-        who = _persons(book, policy, tenant, [each.principal]) | {policy.person(each.person)}
-        if not why:
-            why = next((why for why, persons in apart.items() if persons & who), "")
+        who = persons(book, policy, tenant, [each.principal, each.person])
+        if not why and trainers is None:
+            why = "too many have made the model to tell them apart"
+        elif not why and who & made:
+            why = "they made the model"
+        elif not why and who & asks:
+            why = "they ask for the release"
+        elif not why and set(model["domains"]) - set(each.domains):
+            why = "it was registered in another business domain since"
         if why:
             refused.append(f"{each.principal}: {why}")
         else:
-            valid.setdefault(policy.person(each.person), each)
-    others: list[str] = book.read("b", tenant, request.model.name, request.model.version) or []
+            valid.setdefault(alike(policy.person(each.person)), each)
     return Count(
         tuple(valid.values()),
         tuple(refused[:_MOST_TOLD]),
         rejected,
-        tuple(each for each in others if each != request.model.digest),
+        _others(book, tenant, request, model["names"]),
         tuple(each.event_id for each in known),
     )
 
 
+def persons(
+    book: Book, policy: ReleasePolicy, tenant: str, principals: Iterable[str]
+) -> frozenset[str]:
+    """Give the persons behind some accounts: as the policy says, and as they once signed."""
+    found = set()
+    for each in principals:
+        found.add(alike(policy.person(each)))
+        signed = book.read("c", tenant, alike(each))
+        if signed is not None:
+            found.add(alike(policy.person(signed)))
+    return frozenset(found)
+
+
+def alike(name: str) -> str:
+    """Give what names of one account have in common: systems write addresses in several ways."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def _others(
+    book: Book, tenant: str, request: Request, names: Iterable[Sequence[str]]
+) -> tuple[str, ...]:
+    """Give other digests that were approved under any of the model's names."""
+    found: dict[str, None] = {}
+    for name, version in (*names, (request.model.name, request.model.version)):
+        found |= dict.fromkeys(book.read("b", tenant, name, version) or ())
+    return tuple(each for each in found if each != request.model.digest)
+
+
 def _against(approval: Approval, request: Request, at: int) -> str:
-    if approval.environment != request.environment:
-        return "it is for no environment in particular"
     if approval.expires_at is not None and at >= approval.expires_at:
         return "it has expired"
-    if approval.decision not in _STANDS and approval.decision != "rejected":
-        return "it was withdrawn"
-    return ""
-
-
-def _persons(book: Book, policy: ReleasePolicy, tenant: str, principals: Sequence[str]) -> set[str]:
-    """Give the persons behind some accounts: as the policy says, and as they once signed."""
-    found = {policy.person(each) for each in principals}
-    signed = (book.read("c", tenant, each) for each in principals)
-    return found | {policy.person(each) for each in signed if each is not None}
+    if approval.decision == "rejected":  # for no environment in particular: for each
+        return ""
+    if approval.environment != request.environment:
+        return "it is for no environment in particular"
+    return "" if approval.decision in _STANDS else "it was withdrawn"

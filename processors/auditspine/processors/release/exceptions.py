@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from auditspine.processors.projection.port import SealedEvent
-from auditspine.processors.release.people import exception_granted
+from auditspine.processors.release.people import exception_granted, person_of
 from auditspine.processors.release.releasing import reconsidered
 from auditspine.processors.release.step import Step
 from auditspine.processors.release.values import Waiver
@@ -18,7 +18,10 @@ def granted(step: Step, event: SealedEvent) -> None:
     Raises:
         NotYet: The access log is not read that far.
     """
+    person = person_of(step.book, event)
     waiver = exception_granted(step.book, step.policy, step.grants, event)
+    if person_of(step.book, event) != person:  # whose second account it is concerns any release
+        reconsidered(step, None)
     if waiver is None:
         return
     step.keep_waiver(waiver)

@@ -9,7 +9,8 @@ from typing import Any
 
 from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.release.book import Book
-from auditspine.processors.release.counting import Count, count
+from auditspine.processors.release.catalogue import EVERY_MODEL
+from auditspine.processors.release.counting import Count, count, persons
 from auditspine.processors.release.policy import ReleasePolicy
 from auditspine.processors.release.sources import QUARANTINED, Sources, sources_of, violations
 from auditspine.processors.release.values import Request
@@ -26,12 +27,14 @@ class Facts:
         evidence: The event_ids that tell of each group.
         artifacts: Artifacts that were read of.
         count: The approvals that count.
+        makers: Persons who made the model; None where they are too many to tell.
     """
 
     document: Mapping[str, Any]
     evidence: Mapping[str, tuple[str, ...]]
     artifacts: tuple[Ref, ...]
     count: Count
+    makers: frozenset[str] | None
 
 
 def gather(
@@ -54,23 +57,27 @@ def gather(
     """
     digest = request.model.digest
     evidence: dict[str, tuple[str, ...]] = {"request": (request.request_id,)}
-    known = book.read("m", tenant, digest)
+    said = book.read("m", tenant, digest)
+    runners = [] if said is None else _trainers(book, tenant, said)
+    known = None if runners is None else registered(book, tenant, request)
     evidence["model"] = () if known is None else (known["event_id"],)
-    runners = [] if known is None else _trainers(book, tenant, known)
     approvals = count(book, policy, tenant, request, runners, at)
     evidence["approvals"] = approvals.evidence
     reports = book.read("v", tenant, digest) or []
     is_wanted = groups is None or not groups.isdisjoint(("sources", "purpose"))
-    sources = sources_of(book, tenant, known or {}) if is_wanted else Sources()
+    sources = sources_of(book, tenant, said or {}) if is_wanted else Sources()
+    makers = persons(book, policy, tenant, runners or ())
     evidence["sources"] = evidence["purpose"] = tuple(dict.fromkeys(sources.evidence))
     made: Mapping[str, Callable[[], dict[str, Any]]] = {
-        "request": lambda: _request(policy, request, known),
-        "model": lambda: _model(known, [policy.person(each) for each in runners]),
+        "request": lambda: _request(policy, request, domains_of(book, tenant, request)[0]),
+        "model": lambda: _model(known, [policy.person(each) for each in runners or ()]),
         "approvals": approvals.document,
-        "validation": lambda: _validation(reports, at, evidence),
+        "validation": lambda: _validation(
+            reports, at, evidence, lambda who: bool(makers & persons(book, policy, tenant, [who]))
+        ),
         "bias": lambda: _bias(reports, evidence),
         "explanation": lambda: _explanation(book, tenant, digest, evidence),
-        "features": lambda: _features(book, tenant, known or {}, evidence),
+        "features": lambda: _features(book, tenant, said or {}, evidence),
         "sources": lambda: {"unknown": sources.unknown, "flagged": sources.flagged},
         "purpose": lambda: {"violations": violations(sources, request.purpose)},
         "alerts": lambda: _alerts(book, tenant, request, evidence),
@@ -82,25 +89,41 @@ def gather(
     artifacts = {request.model.digest: request.model, **sources.refs}
     for each in reports:
         artifacts[each["evaluation"]["digest"]] = Ref(**each["evaluation"])
-    return Facts(document, evidence, tuple(artifacts.values()), approvals)
+    apart = None if runners is None else makers
+    return Facts(document, evidence, tuple(artifacts.values()), approvals, apart)
 
 
-def domain_of(book: Book, tenant: str, request: Request) -> str:
-    """Give the business domain that a release is judged in: that of the model's registration.
+def registered(book: Book, tenant: str, request: Request) -> dict[str, Any] | None:
+    """Give what is known of a model; None where nobody registered it so.
 
-    Whoever asks does not choose it; only for a model that nobody registered it is the request's.
+    It is registered under the name and version of the request, and not so often, or by so many,
+    that it cannot be told who made it.
     """
-    return _domain(request, book.read("m", tenant, request.model.digest))
+    known: dict[str, Any] | None = book.read("m", tenant, request.model.digest)
+    if known is None or [request.model.name, request.model.version] not in known["names"]:
+        return None
+    return None if known["crowded"] or _trainers(book, tenant, known) is None else known
 
 
-def _domain(request: Request, known: Mapping[str, Any] | None) -> str:
-    return request.domain if known is None else str(known["domain"])
+def domains_of(book: Book, tenant: str, request: Request) -> tuple[str, ...]:
+    """Give the business domains that a release is judged in: those of the model's registrations.
+
+    Whoever asks does not choose them; only for a model that nobody registered it is the request's.
+    """
+    known = book.read("m", tenant, request.model.digest)
+    return (request.domain,) if known is None else tuple(known["domains"])
 
 
-def _request(
-    policy: ReleasePolicy, request: Request, known: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    domain = _domain(request, known)
+def in_domain(facts: Facts, policy: ReleasePolicy, domain: str) -> Mapping[str, Any]:
+    """Give facts as they are for one of a model's domains."""
+    request = facts.document.get("request")
+    if request is None or request["domain"] == domain:
+        return facts.document
+    assigned = policy.domain(domain).risk_class
+    return {**facts.document, "request": {**request, "domain": domain, "assigned_class": assigned}}
+
+
+def _request(policy: ReleasePolicy, request: Request, domain: str) -> dict[str, Any]:
     return {
         "digest": request.model.digest,
         "name": request.model.name,
@@ -115,10 +138,13 @@ def _request(
     }
 
 
-def _trainers(book: Book, tenant: str, known: Mapping[str, Any]) -> list[str]:
-    """Give who trained and who registered the model."""
-    runners: list[str] = book.read("y", tenant, known["run_id"]) or []
-    return list(dict.fromkeys((*runners, known["by"])))
+def _trainers(book: Book, tenant: str, known: Mapping[str, Any]) -> list[str] | None:
+    """Give who trained and who registered the model; None where they are too many to tell."""
+    runs = [book.read("y", tenant, each) for each in known["runs"]]
+    if any(run["crowded"] for run in runs if run):
+        return None
+    runners = [each for run in runs if run for each in run["by"]]
+    return list(dict.fromkeys((*runners, *known["by"])))
 
 
 def _model(known: Mapping[str, Any] | None, trainers: list[str]) -> dict[str, Any]:
@@ -129,7 +155,10 @@ def _model(known: Mapping[str, Any] | None, trainers: list[str]) -> dict[str, An
 
 
 def _validation(
-    reports: list[dict[str, Any]], at: int, evidence: dict[str, tuple[str, ...]]
+    reports: list[dict[str, Any]],
+    at: int,
+    evidence: dict[str, tuple[str, ...]],
+    made_it: Callable[[str], bool],
 ) -> dict[str, Any]:
     last = reports[-1] if reports else None
     evidence["validation"] = () if last is None else (last["event_id"],)
@@ -137,7 +166,7 @@ def _validation(
         "reported": last is not None,
         "passed": last is not None and last["passed"],
         "newer": last is not None and last["newer"],
-        "independent": last is not None and last["independent"],
+        "independent": last is not None and last["independent"] and not made_it(last["by"]),
         "age_days": -1 if last is None else max(0, at - last["at"]) // _DAY_MS,
         "critical": 0 if last is None else last["critical"],
     }
@@ -176,15 +205,37 @@ def _features(
 def _alerts(
     book: Book, tenant: str, request: Request, evidence: dict[str, tuple[str, ...]]
 ) -> dict[str, Any]:
-    """Name the open alerts on the model, and on the deployment that is to serve it."""
+    """Name the open alerts on the model, and on the deployments that it may be for.
+
+    Where the request names no deployment, those are all that serve a model of this name there.
+    """
+    known: dict[str, Any] = book.read("z", tenant) or {}
+    at = {request.deployment} if request.deployment else set()
+    if known and not at:
+        at = _deployments_like(book, tenant, request)
     found = {
         alert_id: each["event_id"]
-        for alert_id, each in (book.read("z", tenant) or {}).items()
-        if each["model"] == request.model.digest
-        or (request.deployment and each["deployment"] == request.deployment)
+        for alert_id, each in known.items()
+        if each["model"] in (request.model.digest, EVERY_MODEL) or each["deployment"] in at
     }
     evidence["alerts"] = tuple(found.values())
     return {"open": list(found)}
+
+
+def _deployments_like(book: Book, tenant: str, request: Request) -> set[str]:
+    found = set()
+    names: dict[str, bool] = {}
+    for place, digests in (book.read("l", tenant) or {}).items():
+        where, _, deployment = place.partition("\0")
+        if where != request.environment:
+            continue
+        for digest in digests:
+            if digest not in names:
+                model = book.read("m", tenant, digest) or {"names": ()}
+                names[digest] = any(name == request.model.name for name, _ in model["names"])
+            if names[digest]:
+                found.add(deployment)
+    return found
 
 
 def _environments(

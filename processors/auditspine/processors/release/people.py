@@ -1,12 +1,14 @@
 """Takes approvals and exceptions: who signed them, and in which role. Pure but for look-ups."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.projection.fit import as_name, as_sentence, as_token
 from auditspine.processors.projection.port import SealedEvent
 from auditspine.processors.release.book import Book
+from auditspine.processors.release.catalogue import Touched
+from auditspine.processors.release.counting import alike
 from auditspine.processors.release.identity import ProviderLike
 from auditspine.processors.release.personal import (
     SignatureRefusedError,
@@ -18,14 +20,16 @@ from auditspine.processors.release.policy import ReleasePolicy
 from auditspine.processors.release.port import Grants, HeldRole
 from auditspine.processors.release.values import Approval, Waiver
 
-_MOST_APPROVALS = 256  # of one model; the latest signed
+_MOST_SPARE = 128  # approvals of one model that change nothing; the latest signed
+_LONG_US = 3600 * 1_000_000
+_UNREGISTERED = "nobody had registered the model"
 _MOST_DIGESTS = 64  # approved under one name
 
 
 def approval_decided(
     book: Book, policy: ReleasePolicy | None, grants: Grants, event: SealedEvent
-) -> tuple[str, ...]:
-    """Take ``approval.decided`` on a model; give its digest.
+) -> Touched:
+    """Take ``approval.decided`` on a model; give its digest, or all when an account became known.
 
     The latest that a person signed for an environment counts; one that was signed before it and
     comes later, such as one that somebody publishes again, changes nothing.
@@ -37,13 +41,17 @@ def approval_decided(
     if subject.kind != "model":
         return ()
     tenant = event.envelope["tenant"]
+    person = person_of(book, event)
     approval = _approval(book, policy, grants, event)
+    # Whose second account it is may concern any release.
+    touched = (subject.digest,) if person_of(book, event) == person else None
     known = book.approvals(tenant, subject.digest)
     own = [each for each in known if _slot(each) == _slot(approval)]
     if any(each.signed_at >= approval.signed_at for each in own):
-        return ()
+        return () if touched else None
     kept = [each for each in known if _slot(each) != _slot(approval)]
-    book.put_approvals(tenant, subject.digest, [*kept, approval][-_MOST_APPROVALS:])
+    kept = _with_room(kept, event.appended_at * 1000)
+    book.put_approvals(tenant, subject.digest, [*kept, approval])
     if not approval.refused:
         digests: list[str] = book.read("b", tenant, subject.name, subject.version) or []
         if subject.digest not in digests:
@@ -52,7 +60,29 @@ def approval_decided(
                 "b",
                 *(tenant, subject.name, subject.version),
             )
-    return (subject.digest,)
+    return touched
+
+
+def _with_room(known: list[Approval], now: int) -> list[Approval]:
+    """Make room for one more: of what changes nothing any more, the earliest goes.
+
+    What does not count goes, and what somebody took back so long ago that nothing of before can
+    be published any more. An approval or a rejection that counts stays.
+    """
+    spare = [
+        each
+        for each in known
+        if each.refused or (each.decision == "withdrawn" and now - each.signed_at > _LONG_US)
+    ]
+    gone = spare[: max(0, len(spare) + 1 - _MOST_SPARE)]
+    return [each for each in known if each not in gone]
+
+
+def person_of(book: Book, event: SealedEvent) -> str | None:
+    """Give the person that an event's actor is, if they ever signed."""
+    principal = alike(event.envelope["actor"]["principal"])
+    person: str | None = book.read("c", event.envelope["tenant"], principal)
+    return person
 
 
 def exception_granted(
@@ -69,20 +99,20 @@ def exception_granted(
         return None
     principal = as_name(event.envelope["actor"]["principal"])
     person, held, refused = principal, None, ""
+    domains: tuple[str, ...] = ()
     try:
         signed = exception_of(event, _providers(policy))
         person = _known_person(book, tenant, signed)
-        held = grants.held(
-            tenant,
-            signed.person.principal,
-            () if policy is None else policy.exception_roles,
-            (_domain(book, event), body["environment"]),
-            event.appended_at,
-        )
-        refused = "" if held else "they hold no role that may grant it"
+        domains = _domains(book, event)
+        if not domains:
+            refused = _UNREGISTERED
+        else:
+            roles = () if policy is None else policy.exception_roles
+            held = _held(grants, signed, roles, domains, event)
+            refused = "" if held else "they hold no role that may grant it"
     except SignatureRefusedError as exc:
         refused = str(exc)
-    waiver = Waiver(
+    return Waiver(
         name,
         Ref.of(body["subject"]),
         as_token(body["environment"]),
@@ -97,9 +127,8 @@ def exception_granted(
         as_sentence(refused) if refused else "",
         elsewhere=event.elsewhere,
         grant=_where(held),
+        domains=domains,
     )
-    book.put_waiver(tenant, waiver)
-    return waiver
 
 
 def _approval(
@@ -128,27 +157,45 @@ def _approval(
         return approval
     if not envelope["intent"]["reason"].strip():
         return replace(approval, refused="no justification is recorded")
-    held = grants.held(
-        envelope["tenant"],
-        signed.person.principal,
-        () if policy is None else policy.approver_roles,
-        (_domain(book, event), environment),
-        event.appended_at,
-    )
+    domains = _domains(book, event)
+    if not domains:
+        return replace(approval, refused=_UNREGISTERED)
+    roles = () if policy is None else policy.approver_roles
+    held = _held(grants, signed, roles, domains, event)
     if held is None:
         return replace(approval, refused="they hold no role that may approve it")
-    return replace(approval, role=held.role, grant=_where(held))
+    return replace(approval, role=held.role, grant=_where(held), domains=domains)
 
 
-def _domain(book: Book, event: SealedEvent) -> str:
-    """Give the business domain in which a role must be held: that of the model's registration.
+def _held(
+    grants: Grants,
+    signed: Signed,
+    roles: Collection[str],
+    domains: Sequence[str],
+    event: SealedEvent,
+) -> HeldRole | None:
+    """Give a role that was held in each of a model's domains.
 
-    Whoever publishes the event does not choose it; only for a model that nobody registered yet it
-    is the event's.
+    Raises:
+        NotYet: The access log is not read that far.
     """
-    envelope = event.envelope
-    known = book.read("m", envelope["tenant"], Ref.of(event.body["subject"]).digest)
-    return str(envelope["domain"] if known is None else known["domain"])
+    tenant, principal = event.envelope["tenant"], signed.person.principal
+    environment = event.body.get("environment") or ""
+    found = [
+        grants.held(tenant, principal, roles, (domain, environment), event.appended_at)
+        for domain in domains
+    ]
+    return found[0] if all(found) else None
+
+
+def _domains(book: Book, event: SealedEvent) -> tuple[str, ...]:
+    """Give the business domains in which a role must be held: those of the model's registrations.
+
+    Whoever publishes the event does not choose them; empty for a model that nobody registered.
+    """
+    digest = Ref.of(event.body["subject"]).digest
+    known = book.read("m", event.envelope["tenant"], digest)
+    return () if known is None else tuple(known["domains"])
 
 
 def _providers(policy: ReleasePolicy | None) -> Sequence[ProviderLike]:
@@ -158,7 +205,7 @@ def _providers(policy: ReleasePolicy | None) -> Sequence[ProviderLike]:
 def _known_person(book: Book, tenant: str, signed: Signed) -> str:
     """Note which person an account is, as its identity token says; give the person."""
     person = as_name(signed.person.person)
-    book.write(person, "c", tenant, signed.person.principal)
+    book.write(person, "c", tenant, alike(signed.person.principal))
     return person
 
 

@@ -35,34 +35,59 @@ class Sources:
 def sources_of(book: Book, tenant: str, known: Mapping[str, Any]) -> Sources:
     """Follow a model's snapshots, labels and features to the datasets that they came of."""
     found = Sources()
-    waiting = [
-        Ref(**each)
+    waiting = {
+        each["digest"]: Ref(**each)
         for field_name in ("snapshots", "labels", "features")
         for each in known.get(field_name, ())
-    ]
-    while waiting and len(found.refs) < _MOST_SOURCES:
-        ref = waiting.pop()
-        if ref.digest in found.refs:
-            continue
-        found.refs[ref.digest] = ref
-        for mark, event_id in (book.read("g", tenant, ref.digest) or {}).items():
-            if mark in ("flagged", QUARANTINED):
-                found.flagged.append(f"{ref.name} {ref.version}")
-                found.evidence.append(event_id)
-        dataset = book.read("d", tenant, ref.digest)
-        came = book.read("s", tenant, ref.digest)
-        if dataset is not None:
-            found.datasets[ref.digest] = dataset
-            found.evidence.append(dataset["event_id"])
-        elif came is not None:
-            found.evidence.append(came["event_id"])
-            waiting += [Ref(**each) for each in came["sources"]]
-        else:
-            found.unknown.append(f"{ref.kind} {ref.name} {ref.version}")
-    if waiting:
+    }
+    waiting |= _read_by_runs(book, tenant, known)
+    crowded = bool(known.get("crowded"))
+    while waiting and len(found.refs) + len(waiting) <= _MOST_SOURCES:
+        digest, ref = waiting.popitem()
+        found.refs[digest] = ref
+        crowded |= _follow(book, tenant, ref, found, waiting)
+    if waiting or crowded:
         found.unknown.append(f"more than {_MOST_SOURCES} sources")
     found.flagged, found.unknown = sorted(set(found.flagged)), sorted(set(found.unknown))
     return found
+
+
+def _follow(book: Book, tenant: str, ref: Ref, found: Sources, waiting: dict[str, Ref]) -> bool:
+    """Take what is known of one source, and what it came of; tell whether there is more of that."""
+    for mark, event_id in (book.read("g", tenant, ref.digest) or {}).items():
+        if mark in ("flagged", QUARANTINED):
+            found.flagged.append(f"{ref.name} {ref.version}")
+            found.evidence.append(event_id)
+    dataset = book.read("d", tenant, ref.digest)
+    if dataset is not None:
+        found.datasets[ref.digest] = dataset
+        found.evidence.append(dataset["event_id"])
+    came = book.read("s", tenant, ref.digest)
+    if came is None:
+        if dataset is None:
+            found.unknown.append(f"{ref.kind} {ref.name} {ref.version}")
+        return False
+    # What is also registered as a dataset came of something all the same.
+    found.evidence.append(came["event_id"])
+    for each in came["sources"]:
+        if each["digest"] not in found.refs:
+            waiting[each["digest"]] = Ref(**each)
+    return bool(came["crowded"])
+
+
+def _read_by_runs(book: Book, tenant: str, known: Mapping[str, Any]) -> dict[str, Ref]:
+    """Give what the model's runs read, by digest, as far as the log knows more of it.
+
+    A registration may leave out what its run says; what a run reads beside, such as settings, is
+    no source that had to be known.
+    """
+    runs = (book.read("y", tenant, each) for each in known.get("runs", ()))
+    read = {each["digest"]: Ref(**each) for run in runs if run for each in run["read"]}
+    return {
+        digest: ref
+        for digest, ref in read.items()
+        if any(book.read(kind, tenant, digest) is not None for kind in ("d", "s", "g"))
+    }
 
 
 def violations(sources: Sources, purpose: str) -> list[str]:

@@ -138,8 +138,9 @@ class Step:
         self._states[self.tenant, *place] = row
 
     def keep_waiver(self, waiver: Waiver) -> None:
-        """Note an exception as it is after the event."""
-        self.book.put_waiver(self.tenant, waiver)
+        """Note an exception as it is after the event; one that does not count is only shown."""
+        if not waiver.refused:
+            self.book.put_waiver(self.tenant, waiver)
         self._waivers[self.tenant, waiver.exception_id] = exception_row(self.event, waiver)
 
     def find(

@@ -61,6 +61,8 @@ class Standing:
         exceptions: Exceptions that it rests on.
         until: When what it rests on runs out; None when nothing does.
         since: When it began.
+        waived: Rules that only an exception stands for: they are held to it, continuous or not.
+        control_size: Entries of the control log that the policy it was judged by is read from.
     """
 
     request_id: str
@@ -69,6 +71,8 @@ class Standing:
     exceptions: tuple[str, ...]
     until: int | None
     since: int
+    waived: tuple[str, ...] = ()
+    control_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,14 @@ class Made:
         environment: Where.
         allowed: Whether it allowed it when it was made.
         exceptions: Exceptions that it rested on.
+        deployment: Name of the deployment that was asked for; empty when none was named.
     """
 
     digest: str
     environment: str
     allowed: bool
     exceptions: tuple[str, ...] = ()
+    deployment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ class Approval:
         expires_at: When it ends; None for never.
         refused: Why it does not count; empty when it does.
         grant: The grant of the role: log and position; empty for none.
+        domains: Business domains of the model in which the role was held.
     """
 
     event_id: str
@@ -115,6 +122,7 @@ class Approval:
     expires_at: int | None
     refused: str = ""
     grant: tuple[str, int] | tuple[()] = ()
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +144,10 @@ class Waiver:
         refused: Why it does not count; empty when it does.
         warned: Whether it was told that it is about to expire.
         over: Whether it was told that it is over.
-        decisions: Decisions that rested on it.
+        decisions: Decisions that rested on it, the latest.
         elsewhere: The log that granted it where it is not the state's own.
         grant: The grant of the role: log and position; empty for none.
+        domains: Business domains of the model in which the role was held.
     """
 
     exception_id: str
@@ -158,6 +167,7 @@ class Waiver:
     decisions: tuple[str, ...] = ()
     elsewhere: str = ""
     grant: tuple[str, int] | tuple[()] = ()
+    domains: tuple[str, ...] = ()
 
     def holds(self, at: int) -> bool:
         """Tell whether it stands at a time."""
