@@ -164,16 +164,19 @@ _DECIDED = Question(
     "decided",
     "How was this exact model decided on, by which rules, and why?",
     """
-SELECT appended_at, JSONExtractString(body, 'decision_id') AS decision_id,
-    JSONExtractString(body, 'environment') AS environment,
+WITH JSONExtractArrayRaw(body, 'rules') AS rules,
+    arrayFilter(each -> JSONExtractString(each, 'result') != 'passed', rules) AS others
+SELECT appended_at, JSONExtractString(body, 'environment') AS environment,
     JSONExtractString(body, 'outcome') AS outcome, JSONExtractString(body, 'cause') AS cause,
-    JSONExtractString(arrayJoin(JSONExtractArrayRaw(body, 'rules')) AS ruled, 'rule') AS rule,
-    JSONExtractString(ruled, 'result') AS result, JSONExtractString(ruled, 'reason') AS why,
-    JSONExtractString(ruled, 'exception_id') AS exception_id, origin, position
+    length(rules) - length(others) AS passed,
+    arrayMap(each -> concat(JSONExtractString(each, 'rule'), ' ',
+        JSONExtractString(each, 'result'), ': ', JSONExtractString(each, 'reason')), others)
+        AS not_passed,
+    JSONExtractString(body, 'decision_id') AS decision_id, origin, position
 FROM committed_evidence
 WHERE tenant = {tenant:String} AND event_type = 'decision.made' AND bitAnd(flags, 2) = 0
     AND JSONExtractString(body, 'model', 'digest') = concat('sha256:', lower({digest:String}))
-ORDER BY appended_at, origin, position, rule
+ORDER BY appended_at, origin, position
 """,
     {"tenant": "the tenant", "digest": "SHA-256 of the model, hex"},
 )
