@@ -88,7 +88,8 @@ def ask(
     """Ask for a release; return with the decision, or without one when the time is over.
 
     Only what the ledger sealed as valid is believed: nobody but the release processor may say
-    ``decision.made``.
+    ``decision.made``. It must be on this request and on what was asked for: another tenant of the
+    space may have made a request with the same id.
 
     Args:
         settings: The settings.
@@ -132,7 +133,8 @@ def ask(
             )
         request_id = str(request.envelope.event_id)
         left = timeout_s - (time.monotonic() - began)
-        decision = _await(watch.values(max(left, 0.0)), request_id, on_decision, wait=wait)
+        values = watch.values(max(left, 0.0))
+        decision = _await(values, request_id, on_decision, wait=wait, asked=asked)
     return Answer(request_id, decision, time.monotonic() - began)
 
 
@@ -154,11 +156,15 @@ def _await(
     on_decision: Callable[[DecisionMadeBody], None],
     *,
     wait: bool,
+    asked: Ask | None = None,
 ) -> DecisionMadeBody | None:
     """Give the last decision on a request; a repeat of one changes nothing."""
     last: DecisionMadeBody | None = None
-    for decision in _decisions(values):
+    for made in _decisions(values):
+        decision = made.body
         if decision.request_id != request_id or decision == last:
+            continue
+        if asked is not None and not _is_on(made, asked):
             continue
         last = decision
         on_decision(decision)
@@ -167,7 +173,13 @@ def _await(
     return last
 
 
-def _decisions(values: Iterator[bytes]) -> Iterator[DecisionMadeBody]:
+def _is_on(made: DecisionMade, asked: Ask) -> bool:
+    """Tell whether a decision is on what was asked for."""
+    decided = made.envelope.tenant, made.body.model.digest, made.body.environment
+    return decided == (asked.tenant, asked.model.digest, asked.environment)
+
+
+def _decisions(values: Iterator[bytes]) -> Iterator[DecisionMade]:
     texts = {
         number: text
         for number, text in schema_texts().items()
@@ -180,7 +192,7 @@ def _decisions(values: Iterator[bytes]) -> Iterator[DecisionMadeBody]:
         except UndecodableError:  # of another type
             continue
         if isinstance(event, DecisionMade):
-            yield event.body
+            yield event
 
 
 def as_json(answer: Answer, timeout_s: float) -> Mapping[str, Any]:
