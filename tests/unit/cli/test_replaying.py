@@ -29,9 +29,9 @@ def said(derived: Derived, **otherwise: Any) -> DecisionMade:
     return DecisionMade.model_validate({"envelope": envelope, "body": body})
 
 
-def compared(said: Mapping[str, Any], made: Mapping[str, Derived]) -> Replayed:
+def compared(said: Mapping[str, DecisionMade], made: Mapping[str, Derived]) -> Replayed:
     found = Replayed()
-    _compare(said, made, found)
+    _compare({event_id: [event] for event_id, event in said.items()}, made, found)
     return found
 
 
