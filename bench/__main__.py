@@ -19,7 +19,18 @@ from rich.table import Table
 
 from auditspine.cli.processors import PROJECTIONS
 from auditspine.schemas.codec import encode
-from bench import guard, ledger, machine, publish, questions, sink, verification, workers
+from bench import (
+    deciding,
+    gate,
+    guard,
+    ledger,
+    machine,
+    publish,
+    questions,
+    sink,
+    verification,
+    workers,
+)
 from bench import latency as latency_
 from bench.backbone import Backbone, backbone, predictions
 
@@ -88,12 +99,17 @@ def _run(made: Backbone, options: argparse.Namespace, size: int) -> dict[str, di
         found["guard"]["look-ups/s, one thread"],
         None,
     )
+    costs = found["deciding"] = deciding.measure()
+    _show("The release fold alone, no Kafka", costs)
+    _ratio("decision : its rules in CEL alone", costs["decisions/s"], costs["rules alone/s"], None)
     limits = list(found["limits"].values())
     ceiling = 1 / (2 / limits[1] + 1 / limits[0])
     _ratio("chain and Merkle : SHA-256 alone", verified["core: chain and Merkle"], ceiling, None)
     if not options.no_latency:
         found["latency"] = latency_.measure(made, (100, 5_000), options.seconds)
         _show("publish → queryable", found["latency"])
+        found["gate"] = gate.measure(made)
+        _show("deployment.requested → decision.made, sealed and read back", found["gate"])
     return found
 
 
