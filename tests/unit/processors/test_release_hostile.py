@@ -516,6 +516,20 @@ class TestBypass:
         world.beat(world.minute + 6)
         assert len(world.found()) == 1
 
+    def test_a_decision_that_was_taken_back_is_not_good_again_when_another_allows(self) -> None:
+        world = ready()
+        first = world.request()
+        quarantine(world)
+        quarantine(world, "released")
+        second = world.request()
+        world.deploy(decision_id=first.decision_id)
+        world.beat(world.minute + 6)
+        assert world.found()[-1] == ("release_bypassed", "stop_the_line")
+        told = len(world.found())
+        world.deploy(decision_id=second.decision_id)
+        world.beat(world.minute + 6)
+        assert len(world.found()) == told
+
     def test_not_to_name_the_deployment_does_not_dodge_its_alerts(self) -> None:
         world = ready()
         made = world.request()

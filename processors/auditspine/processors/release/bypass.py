@@ -10,7 +10,7 @@ from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.projection.fit import as_token
 from auditspine.processors.projection.port import SealedEvent
 from auditspine.processors.release.step import Step
-from auditspine.processors.release.values import Suspect
+from auditspine.processors.release.values import Made, Standing, Suspect
 
 _STARTS = frozenset(("deployed", "resumed", "scaled", "rolled_back"))
 _WHOLE = 1.0
@@ -119,15 +119,27 @@ def _clear(step: Step, suspect: Suspect, verdict: str) -> bool:
         _tell_unnamed(step, suspect)
         return True
     made = step.book.made(step.tenant, suspect.decision_id)
-    if made is None or not made.allowed or (made.digest, made.environment) != suspect.place:
-        return False
-    if made.deployment not in ("", suspect.deployment.name):  # its alerts were not looked at
+    if made is None or not _covers(made, standing, suspect):
         return False
     exceptions = tuple(dict.fromkeys((*made.exceptions, *standing.exceptions)))
     step.deployed(suspect, verdict, exceptions)
     step.book.forget_told(step.tenant, suspect.mark)
     _note_deployed(step, suspect)
     return True
+
+
+def _covers(made: Made, standing: Standing, suspect: Suspect) -> bool:
+    """Tell whether a decision is one that allows a deployment.
+
+    It is not where it was taken back since, though another may allow the model by now; nor where it
+    was asked for another deployment, as then nobody looked at this one's alerts.
+    """
+    return (
+        made.allowed
+        and (made.digest, made.environment) == suspect.place
+        and made.version >= standing.began
+        and made.deployment in ("", suspect.deployment.name)
+    )
 
 
 def _due(step: Step) -> int:

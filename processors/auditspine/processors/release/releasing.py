@@ -154,6 +154,7 @@ def _let_stand(
     decision_id: str,
     control_size: int | None = None,
 ) -> None:
+    before = step.book.standing(step.tenant, *request.place)
     standing = Standing(
         request.request_id,
         decision_id,
@@ -163,6 +164,7 @@ def _let_stand(
         step.at,
         decision.waived,
         step.event.control_size if control_size is None else control_size,
+        before.began if before is not None and before.allowed else step.event.version,
     )
     step.keep_standing(request.model, request.environment, standing, decision.reason)
     if decision.until is not None:
@@ -282,7 +284,13 @@ def _say(step: Step, request: Request, decision: Decision, cause: str, supersede
     step.book.put_made(
         step.tenant,
         decision_id,
-        Made(*request.place, decision.outcome == ALLOW, decision.exceptions, request.deployment),
+        Made(
+            *request.place,
+            decision.outcome == ALLOW,
+            decision.exceptions,
+            request.deployment,
+            step.event.version,
+        ),
     )
     results: dict[str, list[str]] = {"failed": [], "error": [], "waived": [], "passed": []}
     for each in decision.results:

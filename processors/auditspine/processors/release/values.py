@@ -63,6 +63,7 @@ class Standing:
         since: When it began.
         waived: Rules that only an exception stands for: they are held to it, continuous or not.
         control_size: Entries of the control log that the policy it was judged by is read from.
+        began: Version since which it is allowed without a break.
     """
 
     request_id: str
@@ -73,6 +74,7 @@ class Standing:
     since: int
     waived: tuple[str, ...] = ()
     control_size: int = 0
+    began: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Made:
         allowed: Whether it allowed it when it was made.
         exceptions: Exceptions that it rested on.
         deployment: Name of the deployment that was asked for; empty when none was named.
+        version: Version at which it was made.
     """
 
     digest: str
@@ -92,6 +95,7 @@ class Made:
     allowed: bool
     exceptions: tuple[str, ...] = ()
     deployment: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
