@@ -197,12 +197,12 @@ def _exchange(url: str, issuer: str, form: Mapping[str, str]) -> str:
 
 
 def _read(answer: requests.Response, issuer: str) -> bytes:
-    until, content = time.monotonic() + _WHOLE_S, b""
-    for piece in answer.iter_content(16_384):
+    until, content = time.monotonic() + _WHOLE_S, bytearray()
+    for piece in answer.iter_content(1):  # a longer piece is waited for until all of it is there
         content += piece
         if len(content) > _MAX_BYTES or time.monotonic() > until:
             raise CliError(f"identity {issuer}: the provider's answer is too long or too slow")
-    return content
+    return bytes(content)
 
 
 def _expiry(token: str) -> int:

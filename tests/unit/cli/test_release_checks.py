@@ -1,11 +1,16 @@
-"""The gate takes no decision on something else for its own; a replay passes over no second one."""
+"""Answers that are not what was asked for: a decision on something else, a second one, a drip."""
 
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from auditspine.cli import gating, replaying
+from auditspine.cli import gating, oidc_login, replaying
+from auditspine.cli.errors import CliError
 from auditspine.cli.gating import Ask
 from auditspine.cli.replaying import Replayed
 from auditspine.processors.projection.port import Derived, SealedEvent
@@ -74,3 +79,29 @@ def test_a_second_decision_under_the_id_of_a_good_one_is_told() -> None:
     replaying._compare({event_id: [good, made(outcome="deny")]}, derived, found)
     assert (found.equal, [each.what for each in found.differences]) == (1, ["altered"])
     assert found.differences[0].fields == ("outcome",)
+
+
+def test_a_token_endpoint_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dripping(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            with suppress(OSError):
+                for _ in range(100):
+                    self.wfile.write(b" ")
+                    time.sleep(0.1)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    monkeypatch.setattr("auditspine.cli.oidc_login._WHOLE_S", 1.0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        issuer = f"http://127.0.0.1:{server.server_port}"
+        began = time.monotonic()
+        with pytest.raises(CliError, match="too long or too slow"):
+            oidc_login._exchange(f"{issuer}/token", issuer, {"code": "x"})
+        assert time.monotonic() - began < 5
+        server.shutdown()
