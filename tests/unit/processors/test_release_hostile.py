@@ -92,6 +92,29 @@ class TestWhoIsFirst:
         assert made.outcome == "needs_review"
         assert "ana@acme.example: nobody had registered the model" in made.reason
 
+    def test_a_rejection_from_before_the_registration_counts(self) -> None:
+        world = World().grant("ana").grant("tom").grant("eve", domains=("marketing",))
+        kind, body = world.approval("eve", "staging", decision="rejected")
+        who = ACCOUNTS["eve"]["sub"]
+        world.take(kind, body, who=who, person=True, domain="marketing")
+        world.train()
+        assert result(world.request("staging"), "no_rejection") == "failed"
+
+    def test_a_rejection_counts_by_whoever_may_decide_in_one_of_the_domains(self) -> None:
+        world = ready()
+        world.grant("eve", domains=("marketing",))
+        register(world, domain="marketing")
+        world.approve("eve", decision="rejected")
+        assert result(world.request(), "no_rejection") == "failed"
+
+    def test_bytes_that_were_approved_before_they_were_registered_hold_their_name(self) -> None:
+        world = World().grant("ana")
+        other = {**MODEL, "digest": b"\5" * 32}
+        world.take(*world.approval("ana", "staging"), who=ACCOUNTS["ana"]["sub"], person=True)
+        register(world, model=other)
+        made = world.request("development", model=other)
+        assert result(made, "artifact_digest_approved") == "failed"
+
     def test_whoever_registers_the_bytes_first_does_not_hide_who_made_them(self) -> None:
         world = World().grant("ana").grant("kim")
         register(world)

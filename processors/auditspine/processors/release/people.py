@@ -52,7 +52,7 @@ def approval_decided(
     kept = [each for each in known if _slot(each) != _slot(approval)]
     kept = _with_room(kept, event.appended_at * 1000)
     book.put_approvals(tenant, subject.digest, [*kept, approval])
-    if not approval.refused:
+    if approval.refused in ("", _UNREGISTERED):
         digests: list[str] = book.read("b", tenant, subject.name, subject.version) or []
         if subject.digest not in digests:
             book.write(
@@ -108,7 +108,8 @@ def exception_granted(
             refused = _UNREGISTERED
         else:
             roles = () if policy is None else policy.exception_roles
-            held = _held(grants, signed, roles, domains, event)
+            found = _held(grants, signed, roles, domains, event)
+            held = found[0] if all(found) else None
             refused = "" if held else "they hold no role that may grant it"
     except SignatureRefusedError as exc:
         refused = str(exc)
@@ -158,12 +159,14 @@ def _approval(
     if not envelope["intent"]["reason"].strip():
         return replace(approval, refused="no justification is recorded")
     domains = _domains(book, event)
-    if not domains:
-        return replace(approval, refused=_UNREGISTERED)
     roles = () if policy is None else policy.approver_roles
-    held = _held(grants, signed, roles, domains, event)
-    if held is None:
+    found = _held(grants, signed, roles, domains or (envelope["domain"],), event)
+    held = next((each for each in found if each), None)
+    may_reject = held is not None and body["decision"] == "rejected"
+    if held is None or not (may_reject or all(found)):
         return replace(approval, refused="they hold no role that may approve it")
+    if not (domains or may_reject):
+        return replace(approval, refused=_UNREGISTERED)
     return replace(approval, role=held.role, grant=_where(held), domains=domains)
 
 
@@ -173,19 +176,18 @@ def _held(
     roles: Collection[str],
     domains: Sequence[str],
     event: SealedEvent,
-) -> HeldRole | None:
-    """Give a role that was held in each of a model's domains.
+) -> list[HeldRole | None]:
+    """Give the role that was held in each of a model's domains.
 
     Raises:
         NotYet: The access log is not read that far.
     """
     tenant, principal = event.envelope["tenant"], signed.person.principal
     environment = event.body.get("environment") or ""
-    found = [
+    return [
         grants.held(tenant, principal, roles, (domain, environment), event.appended_at)
         for domain in domains
     ]
-    return found[0] if all(found) else None
 
 
 def _domains(book: Book, event: SealedEvent) -> tuple[str, ...]:
