@@ -1,11 +1,11 @@
-"""Takes what the lifecycle log says of models, data and their state into the book. Pure.
+"""Takes what the lifecycle log says of models and data, and how they stand, into the book. Pure.
 
 Nothing is decided here. Each taker gives the digests of models that it may change a decision on;
 ``None`` stands for all of the tenant's.
 """
 
-import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
@@ -13,10 +13,9 @@ from auditspine.ledger.errors import LedgerError
 from auditspine.ledger.intoto import covers
 from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.projection.port import SealedEvent
+from auditspine.processors.release import making
 from auditspine.processors.release.book import Book
-
-Touched = tuple[str, ...] | None
-"""Digests of the models that an event may change a decision on; None for all."""
+from auditspine.processors.release.making import Touched
 
 _MOST_VALIDATIONS = 16
 _MOST_EXPLANATIONS = 16
@@ -24,81 +23,8 @@ _MOST_ALERTS = 512
 _FULL = "more"
 EVERY_MODEL = "*"
 """In the place of an alert's model: alerts that there was no room for may be of any."""
-_MOST_MERGED = 1024  # of what several events say of one thing
-_NONE = "\0"  # a purpose that nothing has
 _HELD_TIERS = frozenset(("review", "stop_the_line"))
 _REJECTING = frozenset(("critical",))
-
-
-def model_registered(book: Book, event: SealedEvent) -> Touched:
-    """Take ``model.registered``.
-
-    A digest may be registered several times: for several uses, or by somebody who would be first
-    with bytes of others. So what each says of who made the model, of what and for what counts.
-    """
-    body, tenant = event.body, event.envelope["tenant"]
-    model = Ref.of(body["model"])
-    said = {
-        "domains": [event.envelope["domain"]],
-        "names": [[model.name, model.version]],
-        "runs": [body["run_id"]],
-        "by": [event.envelope["actor"]["principal"]],
-        "snapshots": [_plain(Ref.of(each)) for each in body["training_snapshots"]],
-        "labels": [_plain(Ref.of(each)) for each in body["labels"]],
-        "features": [_plain(Ref.of(each)) for each in body["features"]],
-    }
-    words = {name: body[name] for name in ("run_id", "owner", "intended_use", "limitations")}
-    known = book.read("m", tenant, model.digest)
-    if known is None:
-        known = {"event_id": event.envelope["event_id"], "crowded": False, **words, **said}
-    else:
-        known |= {name: known[name] or words[name] for name in words}
-        _merge(known, said)
-    book.write(known, "m", tenant, model.digest)
-    _note_run(book, tenant, body["run_id"], {"models": [model.digest]})
-    return (model.digest,)
-
-
-def run_told(book: Book, event: SealedEvent) -> Touched:
-    """Take ``run.started`` and ``run.completed``: who trained, and on what."""
-    body = event.body
-    read = [*(body.get("inputs") or ()), *(body.get("features") or ())]
-    said = {
-        "by": [event.envelope["actor"]["principal"]],
-        "read": [_plain(Ref.of(each)) for each in read],
-    }
-    return _note_run(book, event.envelope["tenant"], body["run_id"], said)
-
-
-def _note_run(book: Book, tenant: str, run_id: str, said: Mapping[str, list[Any]]) -> Touched:
-    """Note what is said of a run; give the models that it made, if that is new."""
-    known = book.read("y", tenant, run_id)
-    if known is None:
-        known = {"by": [], "read": [], "models": [], "crowded": False}
-    if not _merge(known, said):
-        return ()
-    book.write(known, "y", tenant, run_id)
-    return None if known["crowded"] else tuple(known["models"])
-
-
-def _merge(known: dict[str, Any], said: Mapping[str, list[Any]]) -> bool:
-    """Add what is new to lists; tell whether anything is.
-
-    What there is no room for is not left out in silence: ``crowded`` says that there is more.
-    """
-    changed = False
-    for name, values in said.items():
-        have = {json.dumps(each) for each in known[name]}
-        more = [each for each in values if json.dumps(each) not in have]
-        if not more:
-            continue
-        if have and len(have) + len(more) > _MOST_MERGED:
-            changed |= not known["crowded"]
-            known["crowded"] = True
-        else:
-            known[name] = [*known[name], *more]
-            changed = True
-    return changed
 
 
 def validated(book: Book, event: SealedEvent) -> Touched:
@@ -110,7 +36,7 @@ def validated(book: Book, event: SealedEvent) -> Touched:
         "event_id": event.envelope["event_id"],
         "at": event.appended_at,
         "by": event.envelope["actor"]["principal"],
-        "evaluation": _plain(Ref.of(body["evaluation"])),
+        "evaluation": asdict(Ref.of(body["evaluation"])),
         "passed": body["passed"],
         "independent": body["independent"],
         "newer": book.read("m", tenant, digest) is not None,
@@ -132,43 +58,6 @@ def explained(book: Book, event: SealedEvent) -> Touched:
     event_ids = [*known, event.envelope["event_id"]][-_MOST_EXPLANATIONS:]
     book.write(event_ids, "x", tenant, digest)
     return (digest,)
-
-
-def dataset_registered(book: Book, event: SealedEvent) -> Touched:
-    """Take ``dataset.registered``; only its own workload may widen what it permits."""
-    ref, tenant = Ref.of(event.body["dataset"]), event.envelope["tenant"]
-    workload = (event.envelope.get("workload") or {}).get("name", "")
-    purposes = list(event.body["permitted_purposes"])
-    before = book.read("d", tenant, ref.digest)
-    if before is not None and before["workload"] != workload:
-        workload, kept = before["workload"], before["purposes"]
-        if kept and purposes:
-            purposes = [each for each in kept if each in purposes] or [_NONE]
-        else:
-            purposes = kept or purposes
-    known = {
-        "event_id": event.envelope["event_id"],
-        "name": ref.name,
-        "purposes": purposes,
-        "workload": workload,
-    }
-    book.write(known, "d", tenant, ref.digest)
-    return ()
-
-
-def snapshotted(book: Book, event: SealedEvent) -> Touched:
-    """Take ``dataset.snapshotted``."""
-    return _came_of(book, event, "snapshot", [event.body["dataset"]])
-
-
-def labelled(book: Book, event: SealedEvent) -> Touched:
-    """Take ``labels.applied``."""
-    return _came_of(book, event, "labels", [event.body["snapshot"]])
-
-
-def feature_defined(book: Book, event: SealedEvent) -> Touched:
-    """Take ``feature.defined``."""
-    return _came_of(book, event, "feature", [each["artifact"] for each in event.body["inputs"]])
 
 
 def flagged(book: Book, event: SealedEvent) -> Touched:
@@ -252,21 +141,6 @@ def alert_resolved(book: Book, event: SealedEvent) -> Touched:
     return None
 
 
-def _came_of(
-    book: Book, event: SealedEvent, field: str, sources: list[Mapping[str, Any]]
-) -> Touched:
-    ref, tenant = Ref.of(event.body[field]), event.envelope["tenant"]
-    refs = {Ref.of(each).digest: _plain(Ref.of(each)) for each in sources}
-    known = book.read("s", tenant, ref.digest)
-    if known is None:
-        event_id = event.envelope["event_id"]
-        known = {"event_id": event_id, "name": ref.name, "sources": [], "crowded": False}
-    # What was once said to be in it stays in it, whatever is said later.
-    if _merge(known, {"sources": list(refs.values())}) or not known["sources"]:
-        book.write(known, "s", tenant, ref.digest)
-    return ()  # they come before what is made of them
-
-
 def _marked(
     book: Book, event: SealedEvent, mark: str, digest: str, *, stands: bool = True
 ) -> Touched:
@@ -291,21 +165,17 @@ def _problem(body: Mapping[str, Any], signing_key: bytes, digest: bytes) -> str:
     return ""
 
 
-def _plain(ref: Ref) -> dict[str, str]:
-    return {"kind": ref.kind, "name": ref.name, "version": ref.version, "digest": ref.digest}
-
-
 TAKERS: Mapping[str, Callable[[Book, SealedEvent], Touched]] = MappingProxyType(
     {
-        "model.registered": model_registered,
-        "run.started": run_told,
-        "run.completed": run_told,
+        "model.registered": making.model_registered,
+        "run.started": making.run_told,
+        "run.completed": making.run_told,
         "validation.reported": validated,
         "explanation.attached": explained,
-        "dataset.registered": dataset_registered,
-        "dataset.snapshotted": snapshotted,
-        "labels.applied": labelled,
-        "feature.defined": feature_defined,
+        "dataset.registered": making.dataset_registered,
+        "dataset.snapshotted": making.snapshotted,
+        "labels.applied": making.labelled,
+        "feature.defined": making.feature_defined,
         "dataset.flagged": flagged,
         "feature.deprecated": deprecated,
         "artifact.retired": retired,

@@ -6,7 +6,7 @@ from typing import Any
 
 from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.projection.fit import as_name, as_sentence, as_token
-from auditspine.processors.release.deciding import Decision
+from auditspine.processors.release.outcome import Decision
 from auditspine.processors.release.step import Step
 from auditspine.processors.release.values import Request
 

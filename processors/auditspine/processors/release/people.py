@@ -7,9 +7,9 @@ from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.projection.fit import as_name, as_sentence, as_token
 from auditspine.processors.projection.port import SealedEvent
 from auditspine.processors.release.book import Book
-from auditspine.processors.release.catalogue import Touched
 from auditspine.processors.release.counting import alike
 from auditspine.processors.release.identity import ProviderLike
+from auditspine.processors.release.making import Touched
 from auditspine.processors.release.personal import (
     SignatureRefusedError,
     Signed,
