@@ -23,20 +23,26 @@ def release_screen(release: Release) -> RenderableType:
     return Group(*_parts(release))
 
 
-def _parts(release: Release) -> Iterator[RenderableType]:
+def short_screen(release: Release) -> RenderableType:
+    """Give what a release comes to, its gaps, and what is to be looked at."""
+    return Group(*_head(release), *_gaps(release), *_remarks(release))
+
+
+def _head(release: Release) -> Iterator[RenderableType]:
     yield Text.assemble(
         (printable(f"{release.name} {release.version}"), "title"),
         "  ",
         (printable(release.digest), "hash"),
     )
     yield _score(release)
+
+
+def _parts(release: Release) -> Iterator[RenderableType]:
+    yield from _head(release)
     yield Text()
     yield _pieces(release)
     yield from _gaps(release)
-    if release.remarks:
-        yield Text("\nTo look at", style="title")
-        for remark in release.remarks:
-            yield Text.assemble(("! ", "warn"), printable(remark))
+    yield from _remarks(release)
     yield Text("\nTimeline", style="title")
     yield _timeline(release)
     yield Text("\nWhat this rests on", style="title")
@@ -85,6 +91,13 @@ def _gaps(release: Release) -> Iterator[RenderableType]:
             (f"{mark} ", style), (f"{each.name}: ", "bold"), printable(each.text), "\n  ",
             (printable(f"to mend it: {each.mend}"), "dim"),
         )  # fmt: skip
+
+
+def _remarks(release: Release) -> Iterator[RenderableType]:
+    if release.remarks:
+        yield Text("\nTo look at", style="title")
+        for remark in release.remarks:
+            yield Text.assemble(("! ", "warn"), printable(remark))
 
 
 def _timeline(release: Release) -> Table:

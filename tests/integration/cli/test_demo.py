@@ -33,9 +33,41 @@ def test_the_demo_stops_the_line_verifies_and_names_the_altered_row(tmp_path) ->
     assert re.search(r"received \d+\.\d\d s after that application", told)
     assert "the guard says serve again" in told
     assert re.search(r"external.audit@harbor.example +auditor +restricted +not used yet", told)
+    assert_the_gate_and_what_went_past_it(told)
     assert "VERIFIED  " in told
     assert re.search(r"DEFECTS  .* 1 defect$", told, re.MULTILINE)
     named = re.search(r"altered raw  (\S+) position (\d+)  evidence.value", told)
     assert named is not None
     assert f"verify names the row: {named[1]} position {named[2]}" in told
     assert "the row was put back, and everything verifies again" in told
+
+
+def assert_the_gate_and_what_went_past_it(told: str) -> None:
+    asked = told.index("NEEDS REVIEW  mortgage-denial 2 for production")
+    signed = [told.index(f"{who} logged in as") for who in ("Maria Keller", "Jonas Weber")]
+    allowed = re.search(r"ALLOWED  mortgage-denial 2 for production  (decision-\w+)", told)
+    assert allowed is not None
+    assert [asked, *signed, allowed.start()] == sorted([asked, *signed, allowed.start()])
+    lacking = told[asked : signed[0]]
+    assert re.search(r"✗  enough_approvals +Too few people have approved it", lacking)
+    assert "16 of 17 rules hold" in lacking
+    assert "[CAUTION] mortgage-denial 2 waits for 2 more approvals for production" in lacking
+    assert "its serving guard says block: no release decision allows it" in told[:asked]
+    assert "17 of 17 rules hold" in told[allowed.start() :]
+    decision_id = allowed[1]
+    assert f"its serving guard says serve, by {decision_id}" in told
+    assert "the release processor finds mortgage-denial-api allowed" in told
+    assert f"by {decision_id}: these guards obey release decisions" in told
+    rows = re.findall(rf"^(mortgage-\S+) +(\d) +(\w+) +{decision_id}$", told, re.MULTILINE)
+    assert [(version, verdict) for _, version, verdict in rows] == [
+        *[("2", "allowed")] * 3,
+        ("1", "bypassed"),
+    ]
+    bypassing = rows[-1][0]
+    assert re.search(r"after the deployment: release_bypassed, stop_the_line", told)
+    assert f"[STOP THE LINE] {bypassing} serves mortgage-denial 1 in production" in told
+    assert f"which no decision allows (it names {decision_id})" in told
+    assert re.search(r"^  ✓ received \d+\.\d\d s after the deployment", told, re.MULTILINE)
+    assert "2 decisions are what their logs give" in told
+    assert re.search(r" 100 of 100 +19 present", told)
+    assert re.search(r"^Open gaps\n✓ none: every piece is there and holds", told, re.MULTILINE)

@@ -9,6 +9,8 @@ from auditspine.cli.demo.credit_model import GroupMetrics
 from auditspine.schemas.models import ArtifactRef, Code, Metric, Slice, ThresholdCheck
 
 MODEL = "mortgage-denial"
+API = f"{MODEL}-api"
+"""The deployment that a lender's approved version serves at."""
 
 
 def ref(kind: str, name: str, number: str, content: bytes) -> ArtifactRef:

@@ -22,11 +22,13 @@ class CreditModel:
 
     Attributes:
         pipeline: The river pipeline.
-        artifact: Its parameters as canonical JSON: what is registered and deployed.
+        version: What this version is called; a part of its bytes.
+        artifact: Its version and parameters as canonical JSON: what is registered and deployed.
         threshold: Applications with a higher probability of denial are denied.
     """
 
     pipeline: Any
+    version: str
     artifact: bytes
     threshold: float
 
@@ -78,7 +80,9 @@ class GroupMetrics:
 
 
 def train(
-    rows: Sequence[Application], on_pass: Callable[[int], None] = lambda _number: None
+    rows: Sequence[Application],
+    version: str,
+    on_pass: Callable[[int], None] = lambda _number: None,
 ) -> CreditModel:
     """Train on applications, several passes over them.
 
@@ -94,10 +98,12 @@ def train(
         on_pass(number)
     scores = sorted(pipeline.predict_proba_one(each).get(True, 0.0) for each, _ in samples)
     count = sum(row.denied for row in rows)
-    return _finish(pipeline, float(scores[len(scores) - count]) if count else 1.0)
+    return _finish(pipeline, float(scores[len(scores) - count]) if count else 1.0, version)
 
 
-def retune(model: CreditModel, rows: Sequence[Application], least_impact: float) -> CreditModel:
+def retune(
+    model: CreditModel, rows: Sequence[Application], least_impact: float, version: str
+) -> CreditModel:
     """Raise the threshold until the disparate impact on ``rows`` is at least ``least_impact``."""
     scored = [(model.score(row), row.protected) for row in rows]
     for threshold in sorted({score for score, _ in scored if score >= model.threshold}):
@@ -107,13 +113,25 @@ def retune(model: CreditModel, rows: Sequence[Application], least_impact: float)
         }
         protected, other = (sum(rates[group]) / len(rates[group]) for group in (True, False))
         if other and protected / other >= least_impact:
-            return _finish(model.pipeline, threshold)
-    return model
+            return _finish(model.pipeline, threshold, version)
+    return _finish(model.pipeline, model.threshold, version)
 
 
-def _finish(pipeline: Any, threshold: float) -> CreditModel:
+def explanation(model: CreditModel) -> bytes:
+    """Give what each feature adds to the log-odds of a denial, per standard deviation, as JSON."""
+    weights = model.pipeline["LogisticRegression"].weights
+    ranked = sorted(weights.items(), key=lambda each: (-abs(each[1]), each[0]))
+    said = {
+        "model": model.digest.hex(),
+        "coefficients": {name: float(weight) for name, weight in ranked},
+    }
+    return json.dumps(said, indent=2).encode()
+
+
+def _finish(pipeline: Any, threshold: float, version: str) -> CreditModel:
     scaler, classifier = pipeline["StandardScaler"], pipeline["LogisticRegression"]
     parameters = {
+        "version": version,
         "algorithm": "river StandardScaler | LogisticRegression",
         "intercept": float(classifier.intercept),
         "weights": {name: float(weight) for name, weight in sorted(classifier.weights.items())},
@@ -122,7 +140,7 @@ def _finish(pipeline: Any, threshold: float) -> CreditModel:
         "threshold": threshold,
     }
     artifact = json.dumps(parameters, sort_keys=True, separators=(",", ":")).encode()
-    return CreditModel(pipeline, artifact, threshold)
+    return CreditModel(pipeline, version, artifact, threshold)
 
 
 def evaluate(model: CreditModel, rows: Sequence[Application]) -> list[GroupMetrics]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auditspine.cli.connections import kafka_properties
-from auditspine.cli.control import read_control
+from auditspine.cli.control import Said
 from auditspine.cli.demo.lender import WORKLOADS
 from auditspine.cli.operator import await_sealed, speaking, watch_control
 from auditspine.cli.settings import Settings
@@ -18,9 +18,11 @@ from auditspine.producers.client import AuditClient
 from auditspine.producers.settings import ProducerSettings
 from auditspine.schemas.models import Classification, Workload
 
-BESIDE = ("prescreen", "on-call")
-"""Workloads that speak when the model is live; no client of theirs is open before."""
+BESIDE = ("prescreen", "on-call", "gate", "approver")
+"""Workloads that speak for themselves alone; none of the lender's clients is theirs."""
 TENANTS = {"harbor": "Harbor Savings Bank", "beacon": "Beacon Credit Union"}
+GATED = "harbor"
+"""The tenant that publishes rules for its releases."""
 _MAY_SAY = {
     "data-platform": (
         *("dataset.registered", "dataset.snapshotted", "labels.applied", "feature.defined"),
@@ -28,9 +30,15 @@ _MAY_SAY = {
     ),
     "trainer": (
         *("run.started", "run.completed", "model.registered", "artifact.accessed"),
+        *("code.committed", "artifact.signed"),
         "producer.heartbeat",
     ),
-    "validator": ("validation.reported", "artifact.accessed", "producer.heartbeat"),
+    "validator": (
+        *("validation.reported", "explanation.attached", "artifact.accessed"),
+        "producer.heartbeat",
+    ),
+    "gate": ("deployment.requested", "producer.heartbeat"),
+    "approver": ("approval.decided", "producer.heartbeat"),
     "release-desk": ("approval.decided", "deployment.changed", "producer.heartbeat"),
     "access-desk": ("role.granted", "role.revoked", "producer.heartbeat"),
     "notebook": ("artifact.accessed", "producer.heartbeat"),
@@ -57,9 +65,13 @@ class Keys:
     revoked: Ed25519PrivateKey
 
 
-def register(settings: Settings) -> Keys:
-    """Register the tenants and their keys, revoke one, and wait until all of it is sealed."""
-    said = read_control(kafka_properties(settings), settings.topics)
+def register(settings: Settings, said: Said) -> Keys:
+    """Register the tenants and their keys, revoke one, and wait until all of it is sealed.
+
+    Args:
+        settings: The settings.
+        said: What the control log holds.
+    """
     workloads = (*WORKLOADS, *BESIDE)
     names = {f"{tenant}-{each}": (tenant, each) for tenant in TENANTS for each in workloads}
     keys = {name: _key(settings, name) for name in names}

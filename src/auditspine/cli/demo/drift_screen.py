@@ -1,14 +1,13 @@
 """Shows what the drift story found: monitors, alerts and their tiers, and what was received."""
 
-from rich.markup import escape
-
 from auditspine.cli.commands.sql import table_of
 from auditspine.cli.console import stdout
 from auditspine.cli.demo.found import Raised, Signal, awaited
 from auditspine.cli.demo.receiver import Receiver
 from auditspine.cli.demo.replay import NEW_CATEGORY_AT, NEW_FEATURE, UNIT_CHANGE_AT, UNIT_FEATURE
 from auditspine.cli.demo.stage import Stage
-from auditspine.cli.demo.telling import done, remark, step
+from auditspine.cli.demo.telling import done, step
+from auditspine.cli.demo.told import show_told
 from auditspine.cli.errors import CliError
 
 _FOUND_S = 60.0
@@ -73,15 +72,6 @@ def show_tiers(stage: Stage) -> Raised:
 def show_message(stage: Stage, receiver: Receiver | None, alert: Raised, found: Signal) -> None:
     """Print what whoever is on call received."""
     step("What whoever is on call received, over HTTP")
-    if receiver is None:
-        file = stage.settings.notifications
-        whom = f"tells whom {file} names" if file else "AUDITSPINE_NOTIFICATIONS is not set"
-        remark(f"not shown: this stack runs without the demo's receiver, and {whom}")
-        return
-    message = receiver.wait_for(alert.alert_id, _FOUND_S)
-    if message is None:
-        raise CliError(f"the receiver was not told of {alert.alert_id} in {_FOUND_S:.0f} s")
-    stdout.print(f"  [bold]{escape(message.title)}[/]", soft_wrap=True)
-    for line in message.text.splitlines():
-        stdout.print(f"  {escape(line)}", soft_wrap=True)
-    done(f"received {message.at - found.at:.2f} s after that application")
+    message = show_told(stage.settings, receiver, alert.alert_id)
+    if message is not None:
+        done(f"received {message.at - found.at:.2f} s after that application")

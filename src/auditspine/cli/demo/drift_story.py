@@ -75,9 +75,13 @@ def _serve(stage: Stage, rows: Iterator[dict[str, float | str]]) -> None:
     )
     for guard, place in zip(stage.guards, stage.places, strict=True):
         verdict = check(guard, place)
-        if verdict.action != "serve":
-            raise CliError(f"the guard of {place.ref.name} says {verdict.action} at the beginning")
+        if verdict.action != "serve" or verdict.decision_id != place.live.decision_id:
+            raise CliError(
+                f"the guard of {place.ref.name} says {verdict.action} by {verdict.decision_id} at "
+                f"the beginning, expected serve by {place.live.decision_id}"
+            )
         done(f"{place.ref.name} ({place.domain}): its guard says {verdict.action}")
+    remark(f"by {decide.live.decision_id}: these guards obey release decisions as well as alerts")
     with stdout.status("serving"):
         for row in range(UNIT_CHANGE_AT):
             features = next(rows)

@@ -14,7 +14,16 @@ from auditspine.cli.demo.applications import (
     Application,
     Split,
 )
-from auditspine.cli.demo.artifacts import MODEL, check, code, environment, feature, metrics, ref
+from auditspine.cli.demo.artifacts import (
+    API,
+    MODEL,
+    check,
+    code,
+    environment,
+    feature,
+    metrics,
+    ref,
+)
 from auditspine.cli.demo.credit_model import (
     L2,
     LEARNING_RATE,
@@ -93,12 +102,14 @@ class Live:
         model: The model.
         ref: Its reference.
         approval_event_id: The approval.
+        decision_id: The decision that lets it be deployed, if one was asked for.
         rows: Applications that it was not trained on.
     """
 
     model: CreditModel
     ref: ArtifactRef
     approval_event_id: str
+    decision_id: str | None
     rows: Sequence[Application]
 
 
@@ -110,20 +121,26 @@ class Lender:
         tenant: The lender.
         clients: Its workloads' clients by name.
         run: Distinguishes repeated runs of the demo.
+        versions: What the model's versions are called, the first and the fairer one.
         deliveries: What was published.
         deployment: Where the model serves; ``None`` when none was approved.
         predictions: Identifiers of the predictions.
         approval_event_id: The approval of what is deployed.
+        decision_id: The decision that lets it be deployed; ``None`` where no rules are published.
+        rejected: The version that did not pass its validation; ``None`` when there is none.
         live: What serves; ``None`` when nothing does.
     """
 
     tenant: str
     clients: dict[str, AuditClient]
     run: str
+    versions: tuple[str, str]
     deliveries: list[Delivery] = field(default_factory=list)
     deployment: ArtifactRef | None = None
     predictions: list[str] = field(default_factory=list)
     approval_event_id: str = ""
+    decision_id: str | None = None
+    rejected: ArtifactRef | None = None
     live: Live | None = None
 
     def register_data(self, raw: bytes, splits: dict[str, Split]) -> None:
@@ -167,16 +184,20 @@ class Lender:
             self._define(name, splits["train"])
 
     def train_first(self, splits: dict[str, Split], on_pass: Callable[[int], None]) -> CreditModel:
-        """Train version 1, with its run and registration."""
-        return self._train("1", splits, lambda rows: train(rows, on_pass), None)
+        """Train the first version, with its run and registration."""
+        number = self.versions[0]
+        return self._train(number, splits, lambda rows: train(rows, number, on_pass), None)
 
     def retune(self, model: CreditModel, splits: dict[str, Split]) -> CreditModel:
-        """Make version 2: the same weights with a fairer threshold."""
-        return self._train("2", splits, lambda rows: retune(model, rows, TARGET_IMPACT), model)
+        """Make the second version: the same weights with a fairer threshold."""
+        number = self.versions[1]
+        return self._train(
+            number, splits, lambda rows: retune(model, rows, TARGET_IMPACT, number), model
+        )
 
-    def validate(self, model: CreditModel, number: str, splits: dict[str, Split]) -> Validated:
+    def validate(self, model: CreditModel, splits: dict[str, Split]) -> Validated:
         """Measure a version on the test split and report it."""
-        split = splits["test"]
+        split, number = splits["test"], model.version
         self.touch("validator", self.snapshot(split), "independent validation", len(split.content))
         measured = evaluate(model, split.rows)
         impact, overall = disparate_impact(measured), measured[0]
@@ -191,7 +212,7 @@ class Lender:
             "validator",
             ValidationReported,
             ValidationReportedBody(
-                model=self.model(model, number),
+                model=self.model(model),
                 evaluation=evaluation,
                 snapshot=self.snapshot(split),
                 metrics=tuple(metric for group in measured for metric in metrics(group)),
@@ -201,10 +222,13 @@ class Lender:
             ),
             f"validation of version {number}",
         )
-        return Validated(self.model(model, number), evaluation, measured, impact, passed)
+        return Validated(self.model(model), evaluation, measured, impact, passed)
 
     def decide(self, found: Validated) -> bool:
-        """Approve or reject a version as its validation says; deploy it when approved."""
+        """Approve or reject a version as its validation says; tell which.
+
+        It is reported by the release desk, as ever: nobody signs it personally.
+        """
         number = found.ref.version
         approval = self.say(
             "release-desk",
@@ -229,29 +253,36 @@ class Lender:
         )
         if found.passed:
             self.approval_event_id = str(approval.envelope.event_id)
-            self.deployment = ref("deployment", f"{MODEL}-api", number, found.ref.digest)
-            self.say(
-                "release-desk",
-                DeploymentChanged,
-                DeploymentChangedBody(
-                    deployment=self.deployment,
-                    model=found.ref,
-                    environment="production",
-                    action="deployed",
-                    traffic_share=1.0,
-                    approval_event_id=self.approval_event_id,
-                ),
-                f"approved release of version {number}",
-                correlation=Correlation(causation_id=self.approval_event_id),
-            )
+        else:
+            self.rejected = found.ref
         return found.passed
+
+    def deploy(self, found: Validated) -> None:
+        """Deploy an approved version, by the decision that lets it if one was asked for."""
+        number = found.ref.version
+        self.deployment = ref("deployment", API, number, found.ref.digest)
+        self.say(
+            "release-desk",
+            DeploymentChanged,
+            DeploymentChangedBody(
+                deployment=self.deployment,
+                model=found.ref,
+                environment="production",
+                action="deployed",
+                traffic_share=1.0,
+                approval_event_id=self.approval_event_id,
+                decision_id=self.decision_id,
+            ),
+            f"approved release of version {number}",
+            correlation=Correlation(causation_id=self.approval_event_id),
+        )
 
     def serve(self, model: CreditModel, found: Validated, splits: dict[str, Split]) -> None:
         """Predict on live applications, and report what the lender decided on each."""
         assert self.deployment is not None
         rows = splits["live"].rows
         others = (*rows, *splits["test"].rows)
-        self.live = Live(model, found.ref, self.approval_event_id, others)
+        self.live = Live(model, found.ref, self.approval_event_id, self.decision_id, others)
         self.touch("scorer", found.ref, "load the model to serve it", len(model.artifact))
         for row in rows:
             name = f"{self.run}-{row.number}"
@@ -296,9 +327,9 @@ class Lender:
         content = "".join(str(int(row.denied)) for row in split.rows).encode()
         return ref("labels", f"{self.tenant}-{LABEL}", "1", content)
 
-    def model(self, model: CreditModel, number: str) -> ArtifactRef:
+    def model(self, model: CreditModel) -> ArtifactRef:
         """Give the reference of a model version."""
-        return ref("model", MODEL, number, model.artifact)
+        return ref("model", MODEL, model.version, model.artifact)
 
     def _snapshot(self, dataset: ArtifactRef, split: Split) -> None:
         kind: Any = {"train": "train", "test": "test", "live": "all"}[split.name]
@@ -386,9 +417,9 @@ class Lender:
                 run_id=run_id,
                 status="succeeded",
                 metrics=tuple(metrics(evaluate(model, split.rows)[0])),
-                outputs=(self.model(model, number),),
+                outputs=(self.model(model),),
                 duration_seconds=took,
-                profile=profile_of(self.model(model, number), model, split.rows, test.rows),
+                profile=profile_of(self.model(model), model, split.rows, test.rows),
             ),
             reason,
             correlation=correlation,
@@ -397,7 +428,7 @@ class Lender:
             "trainer",
             ModelRegistered,
             ModelRegisteredBody(
-                model=self.model(model, number),
+                model=self.model(model),
                 run_id=run_id,
                 algorithm="logistic regression",
                 training_snapshots=inputs[:1],
@@ -408,7 +439,7 @@ class Lender:
                 intended_use="Rank mortgage applications by the risk that they would be denied",
                 limitations="Trained on Boston applications of 1990 only; must not decide alone",
                 owner=f"credit-models@{self.tenant}.example",
-                previous=None if before is None else self.model(before, "1"),
+                previous=None if before is None else self.model(before),
             ),
             reason,
             correlation=correlation,

@@ -1,12 +1,9 @@
 """What whoever is on call does in the demo, with the commands that anybody has."""
 
-import shlex
 import time
 
-from rich.markup import escape
-
 from auditspine.cli.commands.alerts import app as alerts_command
-from auditspine.cli.console import stdout
+from auditspine.cli.demo.commanding import run
 from auditspine.cli.demo.deployment import key_path
 from auditspine.cli.demo.found import Raised
 from auditspine.cli.demo.replay import NEW_FEATURE, Place
@@ -58,11 +55,9 @@ def _run(stage: Stage, command: str, alert_id: str, *words: str) -> None:
     """Run a command as the person on call would."""
     who = f"{_PERSON}@{stage.tenant}.example"
     shown = ("alerts", command, alert_id, "--by", who, *words)
-    stdout.print(f"  [dim]$ auditspine {escape(shlex.join(shown))}[/]", soft_wrap=True)
     signer = f"{stage.tenant}-on-call"
     more = (
         *("--tenant", stage.tenant, "--workload", signer),
         *("--key", str(key_path(stage.settings, signer))),
-        *("--data-dir", str(stage.settings.data_dir)),
     )
-    alerts_command([*shown[1:], *more], standalone_mode=False)
+    run(stage.settings, alerts_command, shown, more)

@@ -1,6 +1,8 @@
 """Who may do what at a lender of the demo, and one who reads without leave."""
 
 from auditspine.cli.demo.applications import Split
+from auditspine.cli.demo.approvers import APPROVERS, ROLE
+from auditspine.cli.demo.deployment import GATED
 from auditspine.cli.demo.lender import Lender
 from auditspine.schemas.models import (
     Actor,
@@ -17,9 +19,11 @@ _DELIVERED_S = 60.0
 
 
 def grant_roles(lender: Lender) -> None:
-    """Give the workloads that read anything their roles, and one person a role never used."""
+    """Give whoever reads or approves anything their role, and one person a role never used."""
     granted = {workload: (lender.principal(workload), role) for workload, role in _ROLES.items()}
     granted["auditor"] = (f"external.audit@{lender.tenant}.example", "auditor")
+    if lender.tenant == GATED:
+        granted |= {person.number: (person.principal, ROLE) for person in APPROVERS}
     first = len(lender.deliveries)
     for name, (principal, role) in granted.items():
         lender.say(

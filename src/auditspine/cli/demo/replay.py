@@ -148,6 +148,7 @@ def _change(
                     action=action,
                     traffic_share=1.0 if action == "deployed" else 0.0,
                     approval_event_id=place.live.approval_event_id,
+                    decision_id=place.live.decision_id,
                 ),
             )
         )

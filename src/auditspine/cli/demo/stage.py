@@ -9,6 +9,7 @@ from auditspine.cli.demo.deployment import Keys
 from auditspine.cli.demo.found import Log
 from auditspine.cli.demo.lender import Lender
 from auditspine.cli.demo.replay import Place, deployed
+from auditspine.cli.demo.rules import ENVIRONMENT
 from auditspine.cli.errors import CliError
 from auditspine.cli.settings import Settings
 from auditspine.ledger.keyfile import read_key
@@ -42,19 +43,10 @@ class Stage:
 def staged(settings: Settings, keys: Keys, lender: Lender) -> Iterator[Stage]:
     """Deploy a lender's model at both places for the length of a block."""
     assert lender.live is not None
-    public = raw_public_key(read_key(settings.processor_key_path("alerts")))
     with ExitStack() as stack:
         places = stack.enter_context(deployed(settings, keys, lender, lender.live))
         first, second = (
-            stack.enter_context(
-                ServingGuard(
-                    {"log_level": "0", **kafka_properties(settings)},
-                    tenant=lender.tenant,
-                    deployment=place.ref.name,
-                    keys=[public],
-                    topics=settings.topics,
-                )
-            )
+            stack.enter_context(guard_of(settings, lender.tenant, place.ref.name))
             for place in places
         )
         client = clickhouse_client(settings, reader=True)
@@ -63,11 +55,33 @@ def staged(settings: Settings, keys: Keys, lender: Lender) -> Iterator[Stage]:
         yield Stage(settings, lender.tenant, places, (first, second), log)
 
 
-def check(guard: ServingGuard, place: Place) -> Verdict:
+def guard_of(settings: Settings, tenant: str, deployment: str) -> ServingGuard:
+    """Make the guard of a deployment: it obeys alerts and release decisions. Close it."""
+    alerts, releases = (
+        raw_public_key(read_key(settings.processor_key_path(each)))
+        for each in ("alerts", "release")
+    )
+    return ServingGuard(
+        {"log_level": "0", **kafka_properties(settings)},
+        tenant=tenant,
+        deployment=deployment,
+        keys=[alerts],
+        topics=settings.topics,
+        environment=ENVIRONMENT,
+        release_keys=[releases],
+    )
+
+
+def verdict_of(guard: ServingGuard, deployment: str, digest: bytes) -> Verdict:
     """Ask a guard, which must know."""
-    verdict = guard.check(place.live.ref.digest)
+    verdict = guard.check(digest)
     if verdict.state == "unknown":
         if not guard.wait_ready(GUARD_S):
-            raise CliError(f"the guard of {place.ref.name} does not know: {verdict.reason}")
-        verdict = guard.check(place.live.ref.digest)
+            raise CliError(f"the guard of {deployment} does not know: {verdict.reason}")
+        verdict = guard.check(digest)
     return verdict
+
+
+def check(guard: ServingGuard, place: Place) -> Verdict:
+    """Ask the guard of a place, which must know."""
+    return verdict_of(guard, place.ref.name, place.live.ref.digest)

@@ -1,16 +1,13 @@
 """What ``auditspine demo`` does: the whole system on real data, told step by step."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 from rich.markup import escape
-from rich.status import Status
 
 from auditspine.auditor.access import held_grants
 from auditspine.auditor.lineage.graph import effective_tags
@@ -22,22 +19,22 @@ from auditspine.auditor.report import Outcome, Report
 from auditspine.cli.commands.sql import table_of
 from auditspine.cli.connections import clickhouse_client, kafka_properties
 from auditspine.cli.console import stderr, stdout
-from auditspine.cli.demo.applications import (
-    dataset_bytes,
-    of_lender,
-    read_applications,
-    split,
-)
-from auditspine.cli.demo.credit_model import PASSES, disparate_impact
-from auditspine.cli.demo.deployment import TENANTS, Keys, clients, make_client, register
+from auditspine.cli.control import read_control
+from auditspine.cli.demo.approvers import new_provider
+from auditspine.cli.demo.bypass import bypass
+from auditspine.cli.demo.defence import named, rebuild_release, replay_decisions
+from auditspine.cli.demo.deployment import GATED, TENANTS, Keys, make_client, register
 from auditspine.cli.demo.drift_story import tell_drift
-from auditspine.cli.demo.lender import LEAST_IMPACT, Lender, Validated
+from auditspine.cli.demo.found import Raised
+from auditspine.cli.demo.identity import served
+from auditspine.cli.demo.lender import Lender
+from auditspine.cli.demo.lives import World, live
 from auditspine.cli.demo.misuse import misuse
-from auditspine.cli.demo.people import grant_roles, read_without_leave
 from auditspine.cli.demo.receiver import Receiver, receiving
+from auditspine.cli.demo.rules import publish_rules
 from auditspine.cli.demo.tamper import altered
 from auditspine.cli.demo.telling import done, step
-from auditspine.cli.demo.waits import land, project
+from auditspine.cli.demo.waits import land, project, settle
 from auditspine.cli.errors import CliError
 from auditspine.cli.lineage_view import tree_of
 from auditspine.cli.settings import Settings, load_settings
@@ -63,39 +60,46 @@ def tell(data_dir: Path | None) -> None:
     """Run the demo on a data directory."""
     settings = load_settings(data_dir=data_dir)
     began = time.monotonic()
-    with _stack(settings) as receiver:
+    with _stack(settings) as receiver, served(new_provider()) as provider:
         keys = _register(settings)
-        lenders = _live(settings, keys)
+        publish_rules(settings, provider)
+        lenders = live(World(settings, keys, provider, receiver))
         _misbehave(settings, keys)
         land(settings)
         project(settings, lenders)
         _ask(settings, lenders)
         _trace(settings, lenders)
         _review(settings, lenders)
-        served = next(each for each in lenders if each.live is not None)
-        alert = tell_drift(settings, keys, served, receiver)
+        gated = next(each for each in lenders if each.tenant == GATED)
+        alert = tell_drift(settings, keys, gated, receiver)
+        bypass(settings, keys, gated, receiver)
         land(settings)
+        replay_decisions(settings)
+        rebuild_release(settings, gated)
         _verify(settings)
-        _tamper(settings, served.tenant)
+        _tamper(settings, gated.tenant)
     stdout.print(f"\n[good]Done[/] in {time.monotonic() - began:.0f} s. Go on with:")
-    where = "" if data_dir is None else f" --data-dir {data_dir}"
-    for command, why in (
-        (f"auditspine up{where}", "keep the stack running; then, in another terminal:"),
-        (f"auditspine trace{where} --tenant {served.tenant} {served.predictions[0]}", "lineage"),
-        (f"auditspine access review{where} --tenant {served.tenant}", "who holds what"),
-        (
-            f"auditspine alerts show{where} --tenant {served.tenant} {alert.alert_id}",
-            "what moved, what was done",
-        ),
-        (f"auditspine sql{where} --questions", "what auditors ask"),
-        (
-            f"auditspine sql{where} --ask quarantine",
-            "what did not count, and why",
-        ),
-        (f"auditspine verify{where}", "prove all of it again"),
-        ("auditspine publish --example model.registered", "an event of your own"),
-    ):
+    for command, why in _next_commands(data_dir, gated, alert):
         stdout.print(f"  {command}  [dim]# {why}[/]", soft_wrap=True)
+
+
+def _next_commands(data_dir: Path | None, lender: Lender, alert: Raised) -> Iterator[Sequence[str]]:
+    assert lender.live is not None
+    where = "" if data_dir is None else f" --data-dir {data_dir}"
+    own = f"{where} --tenant {lender.tenant}"
+    yield f"auditspine up{where}", "keep the stack running; then, in another terminal:"
+    yield f"auditspine trace{own} {lender.predictions[0]}", "lineage"
+    yield f"auditspine access review{own}", "who holds what"
+    yield f"auditspine alerts show{own} {alert.alert_id}", "what moved, what was done"
+    yield f"auditspine decisions list{own}", "what was decided on releases"
+    yield (
+        f"auditspine tabletop{own} --html release.html {named(lender.live.ref)}",
+        "the release, as a page to hand over",
+    )
+    yield f"auditspine sql{where} --questions", "what auditors ask"
+    yield f"auditspine sql{where} --ask quarantine", "what did not count, and why"
+    yield f"auditspine verify{where}", "prove all of it again"
+    yield "auditspine publish --example model.registered", "an event of your own"
 
 
 @contextmanager
@@ -123,67 +127,13 @@ def _stack(settings: Settings) -> Iterator[Receiver | None]:
 
 def _register(settings: Settings) -> Keys:
     step("Registering two lenders and the keys of their workloads in the control log")
+    said = read_control(kafka_properties(settings), settings.topics)
+    if GATED in said.tenants:
+        settle(settings)  # what a run before left on its way
     with stdout.status("waiting until it is sealed"):
-        keys = register(settings)
+        keys = register(settings, said)
     done(f"{len(TENANTS)} tenants, {len(keys.workloads)} keys, one more revoked")
     return keys
-
-
-def _live(settings: Settings, keys: Keys) -> list[Lender]:
-    raw = dataset_bytes()
-    applications, incomplete = read_applications(raw)
-    step(f"Two lenders use {len(applications):,} real mortgage applications")
-    stdout.print(
-        f"  hmda_boston.csv, sha256 {sha256(raw).hexdigest()[:16]}…, "
-        f"{incomplete} row with missing values left out",
-        style="dim",
-    )
-    lenders = []
-    for index, tenant in enumerate(TENANTS):
-        splits = split(of_lender(applications, index, len(TENANTS)), tenant)
-        run = f"{tenant}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-        with clients(settings, keys, tenant) as own, stdout.status(f"{tenant}: training") as status:
-            lender = Lender(tenant, own, run)
-            grant_roles(lender)
-            lender.register_data(raw, splits)
-            reader = read_without_leave(lender, splits["train"])
-            first = lender.train_first(splits, partial(_show_pass, status, tenant))
-            found = lender.validate(first, "1", splits)
-            approved = lender.decide(found)
-            _told(tenant, found, approved=approved)
-            model = first
-            if not approved:
-                model = lender.retune(first, splits)
-                found = lender.validate(model, "2", splits)
-                approved = lender.decide(found)
-                _told(tenant, found, approved=approved)
-            if approved:
-                status.update(f"{tenant}: serving")
-                lender.serve(model, found, splits)
-        for delivery in lender.deliveries:
-            delivery.result(60)
-        served = f", {len(lender.predictions)} predictions and their outcomes"
-        done(
-            f"{tenant}: {len(lender.deliveries)} signed events"
-            f"{served if lender.predictions else ''}"
-        )
-        stdout.print(f"  {reader} reads the training data; nobody gave them a role", style="dim")
-        lenders.append(lender)
-    return lenders
-
-
-def _show_pass(status: Status, tenant: str, number: int) -> None:
-    status.update(f"{tenant}: training, pass {number} of {PASSES}")
-
-
-def _told(tenant: str, found: Validated, *, approved: bool) -> None:
-    overall = found.measured[0]
-    verdict = "[good]approved and deployed[/]" if approved else "[warn]rejected[/]"
-    stdout.print(
-        f"  {tenant} v{found.ref.version}: accuracy {overall.accuracy:.3f}, disparate impact "
-        f"{disparate_impact(found.measured):.3f} (at least {LEAST_IMPACT}) → {verdict}",
-        soft_wrap=True,
-    )
 
 
 def _misbehave(settings: Settings, keys: Keys) -> None:

@@ -39,6 +39,16 @@ _BEHIND = """
 def land(settings: Settings) -> None:
     """Wait until all that is published is sealed and landed."""
     step("Sealing and landing")
+    published, quarantined = settle(settings)
+    done(f"{published:,} events published, sealed and landed; {quarantined} in quarantine")
+
+
+def settle(settings: Settings) -> tuple[int, int]:
+    """Wait as :func:`land` does, and say nothing.
+
+    Returns:
+        How many events are published, and how many of them in quarantine.
+    """
     deadline = time.monotonic() + _LANDED_S
     with stdout.status("waiting for the sink") as status:
         while True:
@@ -54,8 +64,7 @@ def land(settings: Settings) -> None:
                 )
             status.update(f"{landed:,} of {published:,} events are in ClickHouse")
             time.sleep(_POLL_S)
-    quarantined = sum(flow.quarantined or 0 for flow in flows)
-    done(f"{published:,} events published, sealed and landed; {quarantined} in quarantine")
+    return published, sum(flow.quarantined or 0 for flow in flows)
 
 
 def project(settings: Settings, lenders: Sequence[Lender]) -> None:
