@@ -6,7 +6,8 @@
 #
 # The command finds MODEL_DIGEST and DECISION_ID in its environment: they belong into the
 # annotations auditspine.io/model-digest and auditspine.io/decision-id, and DECISION_ID into the
-# deployment.changed event. RISK_CLASS and WAIT (seconds, 900 by default) are optional.
+# deployment.changed event. RISK_CLASS, DOMAIN (the model's business domain, where domains have
+# topics of their own) and WAIT (seconds, 900 by default) are optional.
 #
 # Exit code: the command's own when it ran. Otherwise 1: refused, or not decided in time;
 # 2: could not be asked.
@@ -31,6 +32,9 @@ digest=${BASH_REMATCH[1]}
 options=(--tenant "$TENANT" --env "$ENVIRONMENT" --purpose "$PURPOSE" --wait --timeout "${WAIT:-900}" --json)
 if [[ -n ${RISK_CLASS:-} ]]; then
   options+=(--risk-class "$RISK_CLASS")
+fi
+if [[ -n ${DOMAIN:-} ]]; then
+  options+=(--domain "$DOMAIN")
 fi
 
 status=0

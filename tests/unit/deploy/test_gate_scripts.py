@@ -46,7 +46,7 @@ def run(folder: Path, *arguments: str, code: int = 0, answer: str | None = None,
 
 
 def test_an_allowed_model_is_deployed_with_its_decision(tmp_path: Path) -> None:
-    done = run(tmp_path, MODEL, "--", *DEPLOY, WAIT="30", RISK_CLASS="high")
+    done = run(tmp_path, MODEL, "--", *DEPLOY, WAIT="30", RISK_CLASS="high", DOMAIN="credit")
     assert (done.returncode, done.stdout) == (0, f"deployed {DIGEST} by 0199-abc\n")
     asked = (tmp_path / "auditspine.arguments").read_text().splitlines()
     assert asked == [
