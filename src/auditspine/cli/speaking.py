@@ -190,7 +190,7 @@ def release_looks(settings: Settings, kafka: dict[str, str]) -> ReleaseLooks:
     """
     quiet = {"log_level": "0", **kafka}
     index = make_parts(GrantIndex(), settings, kafka)
-    grants = SealedGrants(SealedIndex(index, settings.topics, quiet))
+    grants = SealedGrants(SealedIndex(index, settings.topics, quiet, gives_up=False))
     keys = trusted_log_keys(settings.trust_path)
     policies = SealedPolicies(history(settings, quiet, keys))
 

@@ -47,14 +47,16 @@ def run(n: int, *, status: str = "succeeded", other: bool = False, rows: int = 1
 class World:
     """A lifecycle log in one of two partitions, and what a look-up is given of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, gives_up: bool = True) -> None:
         self.now, self.away = 0.0, False
         self.published, self.measured, self.sealed = 0, 0, 0
         self.head = Head()
         self.waiting: list[SealedMessage] = []
         keys = (KEY.public_key().public_bytes_raw(),)
         parts = Parts(ProfileIndex(), DECODER, None, keys, folder, TOPICS.partitions)
-        index = SealedIndex(parts, TOPICS, {}, lambda: self.now, ends=self, tail=self)
+        index = SealedIndex(
+            parts, TOPICS, {}, lambda: self.now, ends=self, tail=self, gives_up=gives_up
+        )
         self.profiles = SealedProfiles(index)
 
     def end(self, partition: int) -> int:
@@ -147,6 +149,19 @@ def test_a_log_that_stands_still_delays_no_model_twice(world: World) -> None:
         assert world.find(60 + n, bytes([n]) * 32) is None
     assert world.now == began
     assert world.measured == 1
+
+
+def test_a_log_that_stands_still_is_waited_for_where_the_answer_must_not_change(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, gives_up=False)
+    world.published = 1
+    for _ in range(20):
+        with pytest.raises(NotYet):
+            world.find(50)
+        world.now += 60
+    world.seal((10, run(1)))
+    assert world.find(50) is not None
 
 
 def test_one_measure_is_for_all_of_the_past(world: World) -> None:

@@ -62,6 +62,8 @@ class SealedIndex:
         clock: Monotonic seconds.
         ends: Ends of the source topic; the broker's when not given.
         tail: Gives what is new in the sealed topic; the broker's when not given.
+        gives_up: Whether a log that has not moved for five seconds is taken as read. Then what is
+            found may be another thing when the log is folded anew.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class SealedIndex:
         *,
         ends: Ends | None = None,
         tail: Tail | None = None,
+        gives_up: bool = True,
     ) -> None:
         [self._stream] = parts.projection.streams
         sealed = topics.sealed(self._stream)
         self._clock = clock
+        self._gives_up = gives_up
         self._followers = [Follower(parts, sealed, each) for each in range(topics.partitions)]
         self._ends = ends or SourceEnds(kafka, topics.source(self._stream), timeout_s=_STEP_S)
         self._tail = tail or SealedTail(
@@ -91,7 +95,7 @@ class SealedIndex:
         """Give what the partitions' states hold under a key, all that the broker took until a time.
 
         They may hold what it took later as well. A log that has not moved for five seconds is
-        taken as read, until it moves on.
+        taken as read, until it moves on, unless the index never gives up.
 
         Raises:
             NotYet: The log is not read that far.
@@ -116,7 +120,7 @@ class SealedIndex:
             moved = not self._is_read(goal) and self._read(deadline)
             if self._is_read(goal):
                 self._through, self._goal = goal.through, None
-            elif self._stands_still():
+            elif self._gives_up and self._stands_still():
                 return
             elif self._clock() >= deadline or not moved:
                 raise NotYet(f"the {self._stream} log is not read through {at}")
