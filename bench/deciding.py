@@ -1,7 +1,7 @@
 """What a release decision costs without Kafka, and what a log that goes on costs the fold."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -99,12 +99,16 @@ class _World:
         self._size = 0
         self.fold(self.events(self.team.data()))
 
-    def at(self, _tenant: str, _control_size: int) -> InForce:
+    def at(self, tenant: str, control_size: int) -> InForce:
         """Give the policy, as the control log would."""
+        del tenant, control_size
         return InForce(self.policy, self.policy.digest)
 
-    def held(self, *_: Any) -> HeldRole:
+    def held(
+        self, tenant: str, principal: str, roles: Collection[str], where: tuple[str, str], at: int
+    ) -> HeldRole:
         """Give a role: everybody may approve."""
+        del tenant, principal, roles, where, at
         return HeldRole("release_approver", "", "local/bench/access/0", 0)
 
     def get(self, key: bytes) -> bytes | None:

@@ -25,6 +25,7 @@ FIRST, NEXT = "development", "staging"
 """The shipped policy's first environment, where nobody need approve, and the one after it."""
 
 _DOMAIN, _ROLE = "credit", "release_approver"
+_TRAINER = {"principal": "training", "kind": "workload"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Team:
         code = {"repository": "git", "commit": "c0ffee", "digest": b"\2" * 32}
         made = {"code": code, "environment": ref("environment", "image")}
         run = {"run_id": f"run-{name}", "name": "train", "inputs": snapshots}
-        yield self.say("run.started", {**run, **made})
+        yield self.say("run.started", {**run, **made}, _TRAINER)
         yield self.say(
             "model.registered",
             {
@@ -121,6 +122,7 @@ class Team:
                 "limitations": "Not for businesses",
                 "owner": "risk",
             },
+            _TRAINER,
         )
         group = {"attribute": "sex", "value": "female"}
         slices = (None, group, {**group, "attribute": "age"})
@@ -183,9 +185,11 @@ class Team:
         actor = {"principal": _account(person), "kind": "person"}
         return approval(self._login(person), declared, None)(self._envelope(actor))
 
-    def say(self, event_type: str, body: dict[str, Any]) -> Event:
-        """Give an event of the team's workload."""
-        said = {"envelope": self._envelope(), "body": body}
+    def say(
+        self, event_type: str, body: dict[str, Any], actor: dict[str, str] | None = None
+    ) -> Event:
+        """Give an event of the team's workload, or of another actor."""
+        said = {"envelope": self._envelope(actor), "body": body}
         return event_types()[event_type].model.model_validate(said)
 
     def _envelope(self, actor: dict[str, str] | None = None) -> Envelope:
