@@ -52,6 +52,7 @@ from auditspine.sinks.releases import ReleaseStates, release_topic
 from auditspine.sinks.serving import ServingStates, serving_topic
 
 _DELIVERY_S = 120.0
+_STUCK_S = 30.0  # longer than another ledger takes to take over
 Made = tuple[faust.App, list[ServiceT]]
 
 
@@ -190,7 +191,8 @@ def release_looks(settings: Settings, kafka: dict[str, str]) -> ReleaseLooks:
     """
     quiet = {"log_level": "0", **kafka}
     index = make_parts(GrantIndex(), settings, kafka)
-    grants = SealedGrants(SealedIndex(index, settings.topics, quiet, gives_up=False))
+    access = SealedIndex(index, settings.topics, quiet, nothing_after_s=_STUCK_S)
+    grants = SealedGrants(access, settings.partitions)
     keys = trusted_log_keys(settings.trust_path)
     policies = SealedPolicies(history(settings, quiet, keys))
 

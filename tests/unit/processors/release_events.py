@@ -101,7 +101,7 @@ class AccessLog:
         GrantIndex().fold([SealedEvent(ACCESS, self.size, at, kind, envelope, body)], self.state)
         self.size += 1
 
-    def values(self, key: bytes, at: int) -> list[bytes]:
+    def values(self, key: bytes, at: int, partition: int) -> list[bytes]:
         found = self.state.get(key)
         return [] if found is None else [found]
 
@@ -121,7 +121,7 @@ class World:
         if text:
             self.control_size = self.policies.publish(text)
         self.access = AccessLog()
-        self.grants = SealedGrants(cast("Any", self.access))
+        self.grants = SealedGrants(cast("Any", self.access), 1)
         self.projection = ReleaseProjection(self.policies, self.grants)
         self.state = Memory()
         self.events: list[SealedEvent] = []

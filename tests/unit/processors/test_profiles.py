@@ -47,16 +47,14 @@ def run(n: int, *, status: str = "succeeded", other: bool = False, rows: int = 1
 class World:
     """A lifecycle log in one of two partitions, and what a look-up is given of it."""
 
-    def __init__(self, folder: Path, *, gives_up: bool = True) -> None:
+    def __init__(self, folder: Path, **how: Any) -> None:
         self.now, self.away = 0.0, False
         self.published, self.measured, self.sealed = 0, 0, 0
         self.head = Head()
         self.waiting: list[SealedMessage] = []
         keys = (KEY.public_key().public_bytes_raw(),)
         parts = Parts(ProfileIndex(), DECODER, None, keys, folder, TOPICS.partitions)
-        index = SealedIndex(
-            parts, TOPICS, {}, lambda: self.now, ends=self, tail=self, gives_up=gives_up
-        )
+        index = SealedIndex(parts, TOPICS, {}, lambda: self.now, ends=self, tail=self, **how)
         self.profiles = SealedProfiles(index)
 
     def end(self, partition: int) -> int:
@@ -151,17 +149,21 @@ def test_a_log_that_stands_still_delays_no_model_twice(world: World) -> None:
     assert world.measured == 1
 
 
-def test_a_log_that_stands_still_is_waited_for_where_the_answer_must_not_change(
+def test_nothing_is_found_in_a_log_that_stands_still_where_more_may_take_it_back(
     tmp_path: Path,
 ) -> None:
-    world = World(tmp_path, gives_up=False)
-    world.published = 1
-    for _ in range(20):
+    world = World(tmp_path, nothing_after_s=30.0)
+    world.publish((10, run(1)))
+    assert world.find(20) is not None
+    world.published += 1  # and is not sealed
+    while world.now < 29:
         with pytest.raises(NotYet):
             world.find(50)
-        world.now += 60
-    world.seal((10, run(1)))
-    assert world.find(50) is not None
+        world.now += 1
+    world.now = 40
+    assert world.find(50) is None
+    world.seal((30, run(2, rows=2)))
+    assert world.find(50).profile["rows"] == 2
 
 
 def test_one_measure_is_for_all_of_the_past(world: World) -> None:
@@ -179,3 +181,13 @@ def test_a_broker_that_does_not_say_is_waited_for(world: World) -> None:
         world.now += 1
     world.away = False
     assert world.find(50) is None
+
+
+def test_one_partition_is_looked_into_without_waiting_for_others(world: World) -> None:
+    world.published = 1  # in partition 1, and not sealed
+    index = world.profiles._index
+    assert index.values(b"key", 50, 0) == []
+    with pytest.raises(NotYet):
+        index.values(b"key", 50, 1)
+    with pytest.raises(NotYet):
+        index.values(b"key", 50)

@@ -45,11 +45,11 @@ class _Goal:
 
     Attributes:
         through: The time, milliseconds since 1970.
-        ends: Ends of the source topic's partitions.
+        ends: Ends of the source topic's partitions that must be read.
     """
 
     through: int
-    ends: Sequence[int]
+    ends: Mapping[int, int]
 
 
 class SealedIndex:
@@ -86,23 +86,28 @@ class SealedIndex:
         self._tail = tail or SealedTail(
             kafka, sealed, [each.position.next_offset for each in self._followers]
         )
-        self._through = -1
-        self._goal: _Goal | None = None
+        self._through: dict[int | None, int] = {}
+        self._goals: dict[int | None, _Goal] = {}
         self._failing = False
         self._still: tuple[Sequence[int], float] = ((), 0.0)
 
-    def values(self, key: bytes, at: int) -> list[bytes]:
+    def values(self, key: bytes, at: int, partition: int | None = None) -> list[bytes]:
         """Give what the partitions' states hold under a key, all that the broker took until a time.
 
         They may hold what it took later as well. A log that has not moved for five seconds is
         taken as read, until it moves on, unless the index never gives up.
 
+        Args:
+            key: The key.
+            at: The time, milliseconds since 1970.
+            partition: The only one that is looked into and waited for; all when not given.
+
         Raises:
             NotYet: The log is not read that far.
             ReplayError: The sealed log cannot be read.
         """
-        self._read_through(at)
-        found = (follower.state.get(key) for follower in self._followers)
+        self._read_through(at, partition)
+        found = (self._followers[each].state.get(key) for each in self._wanted(partition))
         return [each for each in found if each]
 
     def close(self) -> None:
@@ -112,40 +117,42 @@ class SealedIndex:
         self._ends.close()
         self._tail.close()
 
-    def _read_through(self, at: int) -> None:
+    def _wanted(self, partition: int | None) -> Sequence[int]:
+        return range(len(self._followers)) if partition is None else (partition,)
+
+    def _read_through(self, at: int, partition: int | None) -> None:
         """Read what is sealed; return once all is known that the broker took until a time."""
         deadline = self._clock() + _STEP_S
-        while at > self._through:
-            goal = self._goal or self._next_goal(at)
+        while at > self._through.get(partition, -1):
+            goal = self._goals.get(partition) or self._next_goal(at, partition)
             moved = not self._is_read(goal) and self._read(deadline)
             if self._is_read(goal):
-                self._through, self._goal = goal.through, None
+                self._through[partition] = goal.through
+                del self._goals[partition]
             elif self._gives_up and self._stands_still():
                 return
             elif self._clock() >= deadline or not moved:
                 raise NotYet(f"the {self._stream} log is not read through {at}")
 
-    def _next_goal(self, at: int) -> _Goal:
+    def _next_goal(self, at: int, partition: int | None) -> _Goal:
         """Measure the ends: what the broker took before is before them."""
         sure = int(time.time() * 1000) - _MARGIN_MS
         try:
-            ends = [self._ends.end(each) for each in range(len(self._followers))]
+            ends = {each: self._ends.end(each) for each in self._wanted(partition)}
         except ReplayError as exc:
             if not self._failing:
                 _log.warning("the %s log cannot be looked into: %s", self._stream, exc)
             self._failing = True
             raise NotYet(str(exc)) from exc
         self._failing = False
-        self._goal = _Goal(max(at, sure), ends)
-        return self._goal
+        goal = self._goals[partition] = _Goal(max(at, sure), ends)
+        return goal
 
     def _is_read(self, goal: _Goal) -> bool:
         return all(
-            follower.source_end >= end
-            or self._ends.reached(partition, follower.source_end, end) >= end
-            for partition, (follower, end) in enumerate(
-                zip(self._followers, goal.ends, strict=True)
-            )
+            self._followers[each].source_end >= end
+            or self._ends.reached(each, self._followers[each].source_end, end) >= end
+            for each, end in goal.ends.items()
         )
 
     def _read(self, deadline: float) -> bool:

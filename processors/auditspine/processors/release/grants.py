@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+from zlib import crc32
 
 from auditspine.processors.projection.port import Changes, SealedEvent, State, Table
 from auditspine.processors.projection.sealed_index import SealedIndex
@@ -32,12 +33,17 @@ class GrantIndex:
 class SealedGrants:
     """Finds grants; see :class:`~.port.Grants`. One thread at a time.
 
+    A tenant's grants are in one partition of the access stream. Only that is waited for, so that a
+    log that is not sealed holds back none but the tenants that are in it.
+
     Args:
         index: Of the access stream, with a :class:`GrantIndex`.
+        partitions: Of the access stream.
     """
 
-    def __init__(self, index: SealedIndex) -> None:
+    def __init__(self, index: SealedIndex, partitions: int) -> None:
         self._index = index
+        self._partitions = partitions
 
     def held(
         self, tenant: str, principal: str, roles: Collection[str], where: tuple[str, str], at: int
@@ -48,9 +54,10 @@ class SealedGrants:
             NotYet: The access log is not read that far.
             ReplayError: The sealed access log cannot be read.
         """
+        partition = crc32(tenant.encode("utf-8", "surrogatepass")) % self._partitions
         found = [
             grant
-            for value in self._index.values(_holder(tenant, principal), at)
+            for value in self._index.values(_holder(tenant, principal), at, partition)
             for grant in json.loads(value)
             if grant["role"] in roles and _stood(grant, at) and _reaches(grant, *where)
         ]
