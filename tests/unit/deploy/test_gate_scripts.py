@@ -60,6 +60,8 @@ def test_an_allowed_model_is_deployed_with_its_decision(tmp_path: Path) -> None:
             "--json",
             "--risk-class",
             "high",
+            "--domain",
+            "credit",
         ),
     ]
 
