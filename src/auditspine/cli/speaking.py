@@ -191,7 +191,7 @@ def release_looks(settings: Settings, kafka: dict[str, str]) -> ReleaseLooks:
     """
     quiet = {"log_level": "0", **kafka}
     index = make_parts(GrantIndex(), settings, kafka)
-    access = SealedIndex(index, settings.topics, quiet, nothing_after_s=_STUCK_S)
+    access = SealedIndex(index, settings.topics, quiet, gives_up=False)
     grants = SealedGrants(access, settings.partitions)
     keys = trusted_log_keys(settings.trust_path)
     policies = SealedPolicies(history(settings, quiet, keys))
