@@ -109,6 +109,10 @@ def projected_rows() -> list[str]:
             ("alert_history", "alert_id, who, detail", ("a-1", ada, secret)),
             ("serving_states", "deployment, reason", ("risk-eu", secret)),
             ("drift_levels", "deployment, block", ("risk-eu", 1)),
+            ("release_decisions", "decision_id, requester, reason", ("d-1", ada, secret)),
+            ("release_states", "decision_id, reason", ("d-1", secret)),
+            ("release_exceptions", "exception_id, granted_by, refused", ("e-1", ada, secret)),
+            ("release_deployments", "deployment, decision_id", ("risk-eu", "d-1")),
         ):
             shown = ", ".join(str(v) if isinstance(v, list) else f"'{v}'" for v in values)
             made.append(
@@ -305,6 +309,8 @@ PEOPLE = [
     ("access_grants", "principal"),
     ("access_reviews", "reviewer"),
     ("findings", "subject"),
+    ("release_decisions", "requester"),
+    ("release_exceptions", "granted_by"),
 ]
 
 
