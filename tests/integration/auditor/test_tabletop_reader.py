@@ -3,10 +3,11 @@
 import base64
 import json
 import subprocess
-import sys
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
+from tests.integration.cli.forked import run_command
 from tests.unit.auditor.tabletop_story import (
     MODEL,
     PROCESSOR,
@@ -76,20 +77,16 @@ def run(
     clickhouse, database: str, *options: str, model: str = NAMED
 ) -> subprocess.CompletedProcess:
     """Run the command as a person does."""
-    return subprocess.run(
-        [sys.executable, "-m", "auditspine.cli", "tabletop", model, *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "AUDITSPINE_CLICKHOUSE_URL": f"http://127.0.0.1:{clickhouse.port}",
-            "AUDITSPINE_CLICKHOUSE_USER": "admin",
-            "AUDITSPINE_CLICKHOUSE_PASSWORD": clickhouse.admin_password,
-            "AUDITSPINE_CLICKHOUSE_DATABASE": database,
-        },
-    )
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "AUDITSPINE_CLICKHOUSE_URL": f"http://127.0.0.1:{clickhouse.port}",
+        "AUDITSPINE_CLICKHOUSE_USER": "admin",
+        "AUDITSPINE_CLICKHOUSE_PASSWORD": clickhouse.admin_password,
+        "AUDITSPINE_CLICKHOUSE_DATABASE": database,
+    }
+    words = ("tabletop", model, *options)
+    code, out, err = run_command(words, "", Path.cwd(), environment)
+    return subprocess.CompletedProcess(words, code, out, err)
 
 
 def test_a_release_is_rebuilt_from_the_database(told) -> None:

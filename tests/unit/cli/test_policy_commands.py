@@ -1,25 +1,21 @@
 """``auditspine policy check`` and ``show`` need no stack, and say what is wrong with a policy."""
 
 import json
+import os
 import shutil
 import subprocess
-import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
+from tests.integration.cli.forked import run_command
 
 from auditspine.processors.release.bundle import shipped_policy
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "auditspine.cli", "policy", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    code, out, err = run_command(("policy", *words), "", Path.cwd(), os.environ)
+    return subprocess.CompletedProcess(words, code, out, err)
 
 
 @pytest.fixture
