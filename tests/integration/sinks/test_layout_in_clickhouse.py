@@ -56,7 +56,7 @@ def random_events(known) -> list[dict]:
 
 
 @pytest.mark.parametrize("name", event_types())
-def test_every_event_type_reads_in_clickhouse_as_the_auditor_renders_it(world, name) -> None:
+def test_every_event_type_reads_in_clickhouse_as_the_auditor_renders_it(shared_world, name) -> None:
     known = event_types()[name]
     parsed = fastavro.parse_schema(json.loads(known.text))
     events, entries = random_events(known), []
@@ -67,11 +67,12 @@ def test_every_event_type_reads_in_clickhouse_as_the_auditor_renders_it(world, n
         entries.append(
             Entry(position, 0, 0, out.getvalue(), b"", b"", b"", Verdict.VALID, Flag(0), "")
         )
-    store = world.store()
+    store = shared_world.store()
     prepared = StoredSchemas(store, {known.schema_id: known.text}).get(known.schema_id)
-    store.insert_data(prepared.target("o"), reframe(prepared.header, entries), "Avro", "t")
-    rows = world.client.query(
-        f"SELECT {', '.join(PATHS)}, artifacts, body FROM evidence ORDER BY position",
+    store.insert_data(prepared.target(name), reframe(prepared.header, entries), "Avro", "t")
+    rows = shared_world.client.query(
+        f"SELECT {', '.join(PATHS)}, artifacts, body FROM evidence WHERE origin = '{name}' "
+        "ORDER BY position",
         column_formats={"artifacts": {"FixedString": "bytes"}},
     ).result_rows
     assert len(rows) == COUNT
