@@ -69,7 +69,7 @@ def test_every_event_type_reads_in_clickhouse_as_the_auditor_renders_it(shared_w
         )
     store = shared_world.store()
     prepared = StoredSchemas(store, {known.schema_id: known.text}).get(known.schema_id)
-    store.insert_data(prepared.target(name), reframe(prepared.header, entries), "Avro", "t")
+    store.insert_data(prepared.target(name), reframe(prepared.header, entries), "Avro", name)
     rows = shared_world.client.query(
         f"SELECT {', '.join(PATHS)}, artifacts, body FROM evidence WHERE origin = '{name}' "
         "ORDER BY position",
