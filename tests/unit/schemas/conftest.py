@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from hypothesis import strategies as st
@@ -38,6 +39,7 @@ def events() -> Callable[[type[Event]], st.SearchStrategy[Event]]:
     return _events
 
 
+@cache  # making a strategy takes longer than drawing from it
 def _events(model: type[Event]) -> st.SearchStrategy[Event]:
     envelope = _record("auditspine.Envelope", event_type=model.event_type)
     body = _record(model.schema_name + "Body")
