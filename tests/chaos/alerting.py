@@ -7,10 +7,10 @@ workers published while they were killed; and what arrived at a receiver against
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.chaos.folded import compare
 from tests.chaos.independent import ClickHouse
 
 from auditspine.cli.composing import make_parts
@@ -20,11 +20,6 @@ from auditspine.processors.drift.fold import DriftProjection
 from auditspine.processors.drift.policy import shipped_policy
 from auditspine.processors.drift.predictions import PredictionFiles, ReadLogs
 from auditspine.processors.drift.profiles import ProfileIndex, SealedProfiles
-from auditspine.processors.projection.app import ProjectionConfig
-from auditspine.processors.projection.findings import Source, derived_event_id
-from auditspine.processors.projection.follower import Parts
-from auditspine.processors.projection.port import Derived, Projection
-from auditspine.processors.projection.rebuild import rebuild
 from auditspine.processors.projection.sealed_index import SealedIndex
 from auditspine.sinks.notify.port import notification_id
 
@@ -67,18 +62,6 @@ class Receiver:
         self._server.server_close()
 
 
-class _Heard:
-    """A speaker that only listens."""
-
-    def __init__(self, projection: Projection) -> None:
-        self._source = Source(projection.name, projection.logic_version)
-        self.said: dict[str, Derived] = {}
-
-    def say(self, derived: Sequence[Derived]) -> None:
-        for each in derived:
-            self.said[derived_event_id(self._source, each)] = each
-
-
 def derived_differences(settings, store: ClickHouse) -> list[str]:
     """Fold drift and alerts from nothing; compare states, and events with what is in the logs."""
     kafka = kafka_properties(settings)
@@ -94,58 +77,33 @@ def derived_differences(settings, store: ClickHouse) -> list[str]:
                 DriftProjection(profiles, predictions, policy),
                 AlertsProjection(policy),
             ):
-                problems += _compare(projection, settings, kafka, store)
+                problems += compare(projection, settings, kafka, store)[0]
         finally:
             profiles.close()
             predictions.close()
     return problems
 
 
-def _compare(projection: Projection, settings, kafka: dict, store: ClickHouse) -> list[str]:
-    heard = _Heard(projection)
-    parts: Parts = make_parts(projection, settings, kafka, _Nowhere(), heard)
-    config = ProjectionConfig(settings.topics, kafka["bootstrap.servers"], {"log_level": "0"})
-    problems = [
-        f"{projection.name} {each.topic}/{each.partition}: {each.differing} of {each.keys} keys "
-        "differ from a rebuild"
-        for each in rebuild(config, parts)
-        if not each.equal
-    ]
-    types = ", ".join(f"'{name}'" for name in sorted(projection.emits))
-    published = {
-        event_id
-        for [event_id] in store.rows(
-            f"SELECT DISTINCT toString(event_id) FROM committed_evidence "
-            f"WHERE event_type IN ({types})"
-        )
-    }
-    folded = set(heard.said)
-    for what, found in (("missing", folded - published), ("invented", published - folded)):
-        if found:
-            problems.append(f"{projection.name}: {len(found)} derived events {what}")
-    return problems
-
-
-class _Nowhere:
-    def write(self, *_: object) -> None:
-        pass
-
-
 def delivery_differences(store: ClickHouse, receiver: Receiver) -> list[str]:
-    """Hold what arrived against the alerts: each at least once, none that was never raised."""
+    """Hold what arrived against what is told of: each at least once, and nothing else."""
     rows = store.rows(
         "SELECT DISTINCT toString(event_id), event_type, JSONExtractString(body, 'alert_id'), "
         "JSONExtract(body, 'actions', 'Array(String)') FROM committed_evidence "
-        "WHERE event_type IN ('alert.raised', 'alert.resolved')"
+        "WHERE event_type IN ('alert.raised', 'alert.resolved', 'finding.raised', "
+        "'approval.requested')"
     )
-    told = {notification_id(row[0], RECEIVER) for row in rows if "notify" in row[3]}
+    told = {
+        notification_id(event_id, RECEIVER)
+        for event_id, event_type, _, actions in rows
+        if "notify" in actions or not event_type.startswith("alert.")
+    }
     may = told | {notification_id(row[0], RECEIVER) for row in rows}
     got = set(receiver.got)
     problems = []
     if told - got:
         problems.append(f"notifications: {len(told - got)} of {len(told)} never arrived")
     if got - may:
-        problems.append(f"notifications: {len(got - may)} arrived that no alert asks for")
+        problems.append(f"notifications: {len(got - may)} arrived that nothing asks for")
     open_ = store.rows(
         "SELECT tenant, fingerprint, count() FROM (SELECT tenant, fingerprint, alert_id "
         "FROM alerts FINAL WHERE state != 'resolved') GROUP BY tenant, fingerprint "

@@ -14,7 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.chaos.alerting import Receiver, delivery_differences, derived_differences
+from tests.chaos.decided import release_differences
 from tests.chaos.independent import ClickHouse, check, has_landed, source_messages
+from tests.chaos.releasing import Releases, people, publish_policy
 
 from auditspine.cli.connections import kafka_properties, trusted_log_keys
 from auditspine.cli.control import read_control
@@ -32,12 +34,13 @@ from auditspine.schemas.parse import parse_json
 COMMAND = [sys.executable, "-m", "auditspine.cli"]
 VICTIMS = (
     *("ledger-1", "ledger-2", "access-1", "lineage-1", "sink-1", "clickhouse", "kafka"),
-    *("drift-1", "alerts-1", "notify-1"),
+    *("drift-1", "alerts-1", "notify-1", "release-1"),
 )
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP")
 STOPPED_S = 12.0  # longer than every session timeout
 SETTLE_S = 180.0
 EVENTS = 400
+RELEASE_EVERY = 4  # events
 KINDS = ("artifact.accessed", "prediction.made", "run.started", "model.registered")
 TENANTS = ("north", "south")
 
@@ -127,9 +130,12 @@ def choose(seed: int) -> tuple[str, str, int, random.Random]:
     return victim, how, choice.randrange(EVENTS), choice
 
 
-def play(stack: Stack, seed: int, clients: dict, accesses: Counter) -> str:
+def play(
+    stack: Stack, seed: int, clients: dict, accesses: Counter, releases: dict[str, Releases]
+) -> str:
     """Publish while something is killed; give what was done."""
     victim, how, at, choice = choose(seed)
+    other = random.Random(f"releases of {seed}")
     stopped: tuple[int, float] | None = None
     deliveries = []
     moved = 0.2 * (seed % 2)  # a ratio that goes to and fro between rounds
@@ -149,6 +155,10 @@ def play(stack: Stack, seed: int, clients: dict, accesses: Counter) -> str:
             else event(kind, tenant, producer, name)
         )
         deliveries.append(client.publish(made))
+        if number % RELEASE_EVERY == 0:
+            whose = other.choice(TENANTS)
+            one = clients[whose, f"{whose}-one"]
+            deliveries += [one.publish(each) for each in releases[whose].some(other)]
         if kind == "artifact.accessed" and not producer.startswith("stranger"):
             accesses[tenant, name] += 1
         time.sleep(choice.random() * 0.01)
@@ -170,11 +180,14 @@ def run(seeds: Sequence[int], report: Callable[[str], object] = print) -> int:
             for (tenant, producer), client in clients.items():
                 if producer.endswith("-one"):  # the profile that drift is measured against
                     client.publish(event("run.completed", tenant, producer, "")).result(60)
+            releases = _releases(stack, clients)
             accesses: Counter = Counter()
             for number, seed in enumerate(seeds, 1):
                 began = time.monotonic()
-                done = play(stack, seed, clients, accesses)
+                done = play(stack, seed, clients, accesses, releases)
                 problems = differences(stack, accesses)
+                for each in releases.values():
+                    each.learn(stack.store())
                 took = time.monotonic() - began
                 verdict = "ok" if not problems else "FAILED"
                 report(f"round {number} seed {seed}: {done}: {verdict} in {took:.1f} s")
@@ -186,6 +199,8 @@ def run(seeds: Sequence[int], report: Callable[[str], object] = print) -> int:
             last = differences(stack, accesses)  # nothing is being published any more
             if not stack.receiver.got:
                 last.append("nobody was told anything: there was nothing to compare")
+            if not stack.store().rows("SELECT 1 FROM release_states FINAL WHERE allowed LIMIT 1"):
+                last.append("nothing was released: there was nothing to compare")
             report(f"{told(stack)} at the end")
             report(f"at the end: {'ok' if not last else 'FAILED'}")
             for problem in last:
@@ -200,7 +215,12 @@ def told(stack: Stack) -> str:
     """Give how much there was to compare."""
     rows = stack.store().rows(
         "SELECT event_type, toUInt32(count()) FROM committed_evidence WHERE event_type IN "
-        "('drift.signalled', 'alert.raised', 'notification.delivered') GROUP BY ALL ORDER BY ALL"
+        "('drift.signalled', 'alert.raised', 'notification.delivered', 'decision.made', "
+        "'approval.requested', 'exception.expired', 'finding.raised') GROUP BY ALL ORDER BY ALL"
+    )
+    rows += stack.store().rows(
+        "SELECT concat(outcome, ' because ', cause), toUInt32(count()) "
+        "FROM release_decisions FINAL GROUP BY ALL ORDER BY ALL"
     )
     pages = stack.receiver.got
     counted = ", ".join(f"{count} {name}" for name, count in rows)
@@ -235,11 +255,26 @@ def _alerting_differences(stack: Stack) -> list[str]:
     def settled() -> bool:
         problems[:] = derived_differences(stack.settings, stack.store())
         problems.extend(delivery_differences(stack.store(), stack.receiver))
+        problems.extend(release_differences(stack.settings, stack.store()))
         return not problems
 
     with suppress(TimeoutError):
-        wait_for(settled, "signals, alerts and pages agree")
+        wait_for(settled, "signals, alerts, pages and releases agree")
     return problems
+
+
+def _releases(stack: Stack, clients: dict[tuple[str, str], AuditClient]) -> dict[str, Releases]:
+    """Publish a policy, and what every release rests on."""
+    provider = people()
+    publish_policy(stack.settings, provider)
+    made = {}
+    for tenant in TENANTS:
+        client = clients[tenant, f"{tenant}-one"]
+        made[tenant] = Releases(client, stack.settings, provider)
+        for each in made[tenant].begin():
+            client.publish(each)
+        client.flush(60)
+    return made
 
 
 def _rebuild_differences(stack: Stack) -> list[str]:
