@@ -30,7 +30,6 @@ from auditspine.schemas.models import (
 ROLE = "release_approver"
 MEANING = "I have read the validation report and accept the remaining risk"
 _LOGIN_S = 30.0
-_DELIVERED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _read(lender: Lender, person: Approver, found: Validated) -> None:
         "to decide on the release",
         actor=Actor(principal=person.principal, kind="person", origin=Origin(network="office-vpn")),
     )
-    lender.deliveries[-1].result(_DELIVERED_S)
+    lender.delivered()
 
 
 def _logged_in(provider: IdentityProvider, person: Approver) -> Signer:

@@ -81,6 +81,7 @@ WORKLOADS = (
 )
 LEAST_IMPACT = 0.8  # the four-fifths rule, 29 CFR 1607.4(D)
 TARGET_IMPACT = 0.85
+_DELIVERED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +446,11 @@ class Lender:
             correlation=correlation,
         )
         return model
+
+    def delivered(self) -> None:
+        """Wait until the log has all of it: what others say from now comes after it there."""
+        for delivery in self.deliveries:
+            delivery.result(_DELIVERED_S)
 
     def say(
         self, workload: str, kind: type[Event], body: object, reason: str, **fields: Any

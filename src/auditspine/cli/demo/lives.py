@@ -31,7 +31,6 @@ from auditspine.cli.demo.telling import done, remark, step
 from auditspine.cli.demo.vouching import commit_code, keep
 from auditspine.cli.settings import Settings
 
-_DELIVERED_S = 60.0
 _VERSIONS = """
     SELECT max(toUInt32OrZero(JSONExtractString(body, 'model', 'version'))) FROM committed_evidence
     WHERE tenant = {tenant:String} AND event_type = 'model.registered'
@@ -96,8 +95,7 @@ def _live(world: World, tenant: str, raw: bytes, own: Sequence[Application]) -> 
         if found.passed:
             with stdout.status(f"{tenant}: serving"):
                 lender.serve(model, found, splits)
-        for delivery in lender.deliveries:
-            delivery.result(_DELIVERED_S)
+        lender.delivered()
     served = f", {len(lender.predictions)} predictions and their outcomes"
     said = f"{tenant}: {len(lender.deliveries)} signed events"
     done(f"{said}{served if lender.predictions else ''}")
@@ -112,11 +110,13 @@ def _make(world: World, lender: Lender, splits: dict[str, Split]) -> tuple[Credi
     with stdout.status(f"{tenant}: training") as status:
         model = lender.train_first(splits, partial(_show_pass, status, tenant))
         keep(lender, model, key, folder / tenant)
+        lender.delivered()  # a validation counts for what was registered before it
         found = lender.validate(model, splits)
         _decide(lender, found)
         if not found.passed:
             model = lender.retune(model, splits)
             keep(lender, model, key, folder / tenant)
+            lender.delivered()
             found = lender.validate(model, splits)
             _decide(lender, found)
     return model, found

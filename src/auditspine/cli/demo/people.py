@@ -15,7 +15,6 @@ from auditspine.schemas.models import (
 )
 
 _ROLES = {"trainer": "trainer", "validator": "validator", "scorer": "platform_operator"}
-_DELIVERED_S = 60.0
 
 
 def grant_roles(lender: Lender) -> None:
@@ -24,7 +23,6 @@ def grant_roles(lender: Lender) -> None:
     granted["auditor"] = (f"external.audit@{lender.tenant}.example", "auditor")
     if lender.tenant == GATED:
         granted |= {person.number: (person.principal, ROLE) for person in APPROVERS}
-    first = len(lender.deliveries)
     for name, (principal, role) in granted.items():
         lender.say(
             "access-desk",
@@ -40,8 +38,7 @@ def grant_roles(lender: Lender) -> None:
             ),
             "roles of the mortgage model's team",
         )
-    for delivery in lender.deliveries[first:]:  # a grant counts for what comes after it in the log
-        delivery.result(_DELIVERED_S)
+    lender.delivered()  # a grant counts for what comes after it in the log
 
 
 def read_without_leave(lender: Lender, split: Split) -> str:
