@@ -186,6 +186,7 @@ class ProcessorSpeaker:
         with self._opening:
             client = self._clients.get(tenant)
             if client is None:
+                self._states.mkdir(mode=0o700, parents=True, exist_ok=True)
                 name = f"{self._source.processor}-{self._instance}-{_hashed(tenant)}"
                 client = self._clients[tenant] = AuditClient(
                     self._kafka,

@@ -64,6 +64,8 @@ def team(tmp_path_factory, provider):
     made.close()
     stack.process.send_signal(signal.SIGTERM)
     assert stack.process.wait(60) == 0
+    epochs = {path.name.partition("-")[0] for path in stack.data.glob("state/speakers/*.epoch")}
+    assert epochs >= {"alerts", "release"}  # what a worker said last is cited by its next one
     assert stack.left() == []
 
 
