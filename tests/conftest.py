@@ -1,6 +1,7 @@
 """Fixtures for every test: one real broker for the session, started when first asked for."""
 
 import itertools
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from auditspine.embedded.kafka import KafkaNode, KafkaSettings
+
+# Brokers of tests live for seconds: compiling them well costs more than it gives.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 _COUNT = itertools.count(1)
 _SESSION = secrets.token_hex(3)
