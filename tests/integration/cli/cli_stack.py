@@ -41,7 +41,7 @@ class Stack:
             )
         try:
             await_true(lambda: self.ended() or self.is_ready(), "ready", READY_S)
-            await_true(lambda: self.ended() or self.run("status")[0] == 0, "all parts run", READY_S)
+            await_true(lambda: self.ended() or self.is_sealing(), "all parts run", READY_S)
             assert not self.ended(), (self.root / "up.log").read_text()
         except BaseException:
             self.process.terminate()
@@ -56,6 +56,12 @@ class Stack:
         """Say whether every part has been ready; asking takes nothing from their start."""
         running = find_running(DataDir(self.data))
         return running is not None and running.ready
+
+    def is_sealing(self) -> bool:
+        """Say whether all parts run, and what began the control log is sealed."""
+        code, out, _ = self.run("status", "--json")
+        streams = json.loads(out)["streams"] if code == 0 else []
+        return any(each["stream"] == "control" and each["sealed"] > 0 for each in streams)
 
     def run(self, *arguments: str, stdin: str = "", data_dir: bool = True, **environment: str):
         """Run a command; give its exit code, stdout and stderr."""

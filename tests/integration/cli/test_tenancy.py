@@ -134,7 +134,7 @@ def world(tmp_path_factory):
         sealed = world.publish(tenant, *HISTORY, apart=False)
         assert {each["verdict"] for each in sealed} == {"valid"}
     await_true(lambda: verdicts(world, "shared", "harbor") == ["allowed"], "access is judged")
-    await_true(lambda: nodes(world, "shared") > 0, "the graph is there")
+    await_true(lambda: world.run("rebuild", "lineage", "--check")[0] == 0, "the graph is whole")
     yield world
     stack.process.send_signal(signal.SIGTERM)
     assert stack.process.wait(60) == 0
