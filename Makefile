@@ -3,8 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+JOBS ?= 2
 
-.PHONY: help demo test lint unit integration chaos bench bench-drift lock clean
+# Most of an integration test is waiting, so folders run beside each other. The longest goes first.
+FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard tests/integration/*/test_*.py))))
+INTEGRATION := $(filter %/cli,$(FOLDERS)) $(filter-out %/cli,$(FOLDERS))
+BESIDE := --no-print-directory --jobs=$(JOBS) --output-sync=target
+
+.PHONY: help demo test lint unit integration $(FOLDERS) chaos bench bench-drift lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -12,7 +18,8 @@ help: ## Show the targets
 demo: $(VENV)/.runtime ## Run the whole system on real data and verify the evidence
 	$(BIN)/auditspine demo
 
-test: lint unit integration ## Everything that CI checks
+test: $(VENV)/.dev ## Everything that CI checks, JOBS=2 at a time: each is shown when it is over
+	@$(MAKE) $(BESIDE) $(firstword $(INTEGRATION)) lint unit $(wordlist 2,99,$(INTEGRATION))
 
 lint: $(VENV)/.dev ## Style, types and the import contract
 	$(BIN)/ruff check
@@ -23,11 +30,14 @@ lint: $(VENV)/.dev ## Style, types and the import contract
 	$(BIN)/python -m auditspine.schemas.generate --check
 	$(BIN)/python -m auditspine.schemas.compatibility
 
-unit: $(VENV)/.dev ## Unit and property tests, in seconds
+unit: $(VENV)/.dev ## Unit and property tests
 	$(BIN)/python -m pytest tests/unit
 
 integration: $(VENV)/.dev ## Tests on the real Kafka, ClickHouse engine and Faust workers
-	$(BIN)/python -m pytest tests/integration
+	@$(MAKE) $(BESIDE) $(INTEGRATION)
+
+$(FOLDERS): $(VENV)/.dev
+	$(BIN)/python -m pytest $@
 
 chaos: $(VENV)/.dev ## Kill parts at seeded random points while events flow (ROUNDS=60, SEED=1)
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),60) --seed $(or $(SEED),1)
