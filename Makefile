@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 JOBS ?= 2
 
-# Most of an integration test is waiting, so folders run beside each other. The longest goes first.
+# Most of an integration test is waiting, so folders run beside each other: the longest go first.
 FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard tests/integration/*/test_*.py))))
-INTEGRATION := $(filter %/cli,$(FOLDERS)) $(filter-out %/cli,$(FOLDERS))
+LONGEST := $(wildcard $(addprefix tests/integration/,cli chaos sinks processors producers auditor))
+INTEGRATION := $(LONGEST) $(filter-out $(LONGEST),$(FOLDERS))
 BESIDE := --no-print-directory --jobs=$(JOBS) --output-sync=target
 
 .PHONY: help demo test lint unit integration $(FOLDERS) chaos bench bench-drift lock clean
