@@ -154,7 +154,7 @@ class ControlTopic:
             while self._next < high:
                 self._take(consumer.poll(_READ_TIMEOUT_S), high)
         except KafkaException as exc:
-            raise CliError(f"{self._topic} cannot be read: {exc.args[0]}") from exc
+            raise CliError(f"{self._topic} cannot be read: {exc.args[0].str()}") from exc
         self._said.size = high
         return self._said
 

@@ -13,7 +13,7 @@ from auditspine.cli.sealed_watch import SealedWatch
 from auditspine.cli.settings import Settings
 from auditspine.ledger.verdict import Verdict
 from auditspine.producers.client import AuditClient
-from auditspine.schemas.catalogue import schema_texts
+from auditspine.schemas.catalogue import event_types
 from auditspine.schemas.codec import Decoder
 from auditspine.schemas.errors import UndecodableError
 from auditspine.schemas.models import (
@@ -134,7 +134,7 @@ def ask(
         request_id = str(request.envelope.event_id)
         left = timeout_s - (time.monotonic() - began)
         values = watch.values(max(left, 0.0))
-        decision = _await(values, request_id, on_decision, wait=wait, asked=asked)
+        decision = _await(values, request_id, asked, on_decision, wait=wait)
     return Answer(request_id, decision, time.monotonic() - began)
 
 
@@ -153,18 +153,16 @@ def _request(client: AuditClient, asked: Ask) -> DeploymentRequested:
 def _await(
     values: Iterator[bytes],
     request_id: str,
+    asked: Ask,
     on_decision: Callable[[DecisionMadeBody], None],
     *,
     wait: bool,
-    asked: Ask | None = None,
 ) -> DecisionMadeBody | None:
     """Give the last decision on a request; a repeat of one changes nothing."""
     last: DecisionMadeBody | None = None
     for made in _decisions(values):
         decision = made.body
-        if decision.request_id != request_id or decision == last:
-            continue
-        if asked is not None and not _is_on(made, asked):
+        if decision.request_id != request_id or decision == last or not _is_on(made, asked):
             continue
         last = decision
         on_decision(decision)
@@ -180,12 +178,8 @@ def _is_on(made: DecisionMade, asked: Ask) -> bool:
 
 
 def _decisions(values: Iterator[bytes]) -> Iterator[DecisionMade]:
-    texts = {
-        number: text
-        for number, text in schema_texts().items()
-        if '"decision.made"' in text or "DecisionMade" in text
-    }
-    decoder = Decoder(texts)
+    known = event_types()["decision.made"]
+    decoder = Decoder({known.schema_id: known.text})
     for value in values:
         try:
             event = decoder.decode(value).to_model()

@@ -52,7 +52,6 @@ from auditspine.sinks.releases import ReleaseStates, release_topic
 from auditspine.sinks.serving import ServingStates, serving_topic
 
 _DELIVERY_S = 120.0
-_STUCK_S = 30.0  # longer than another ledger takes to take over
 Made = tuple[faust.App, list[ServiceT]]
 
 

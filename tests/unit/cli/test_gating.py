@@ -11,7 +11,7 @@ from tests.integration.cli.forked import run_command
 from auditspine.cli import gating
 from auditspine.cli.console import _THEME
 from auditspine.cli.gate_screen import show_decision
-from auditspine.cli.gating import Answer, as_json
+from auditspine.cli.gating import Answer, Ask, as_json
 from auditspine.schemas.catalogue import schema_texts
 from auditspine.schemas.codec import encode
 from auditspine.schemas.examples import example
@@ -35,13 +35,26 @@ def body() -> DecisionMadeBody:
 
 
 REQUEST = body().request_id
+ASKED = Ask(
+    tenant="acme",
+    model=body().model,
+    environment="production",
+    risk_class="high",
+    purpose="credit decisions",
+    jurisdictions=(),
+    domain="credit",
+    deployment=None,
+    reason="a release",
+)
 OTHER = "019ab5c2-8e00-7031-8000-0000000000ff"
 
 
 def awaited(*values: bytes, wait: bool = True) -> tuple[str | None, list[str]]:
     """Give the outcome that the gate ends with, and those that it was told of."""
     told: list[str] = []
-    found = gating._await(iter(values), REQUEST, lambda each: told.append(each.outcome), wait=wait)
+    found = gating._await(
+        iter(values), REQUEST, ASKED, lambda each: told.append(each.outcome), wait=wait
+    )
     return (None if found is None else found.outcome), told
 
 

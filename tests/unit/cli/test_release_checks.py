@@ -47,7 +47,7 @@ def awaited(decision: DecisionMade) -> str | None:
         "release",
     )
     found = gating._await(
-        iter([encode(decision)]), ours.body.request_id, lambda _: None, wait=True, asked=asked
+        iter([encode(decision)]), ours.body.request_id, asked, lambda _: None, wait=True
     )
     return None if found is None else found.outcome
 
