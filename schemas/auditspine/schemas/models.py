@@ -78,6 +78,9 @@ QuarantineAction = Literal["quarantined", "released"]
 RetiredContent = Literal["kept", "archived", "deleted"]
 """What became of a retired artifact's content."""
 
+AssessmentBasis = Literal["decisions", "outcomes"]
+"""What an assessment rests on."""
+
 Split = Literal["all", "train", "validation", "test"]
 """What part of a dataset a snapshot is."""
 
@@ -288,6 +291,91 @@ class ArtifactRef(Record, frozen=True):
     digest: Digest
 
 
+class BiasAttribute(Record, frozen=True):
+    """A protected attribute, or an intersection of two, in an assessment.
+
+    Attributes:
+        attribute: Its name; of an intersection both, such as sex & age.
+        rows: Rows in which it is known.
+        missing: Rows in which it is not.
+        small_groups: Groups of fewer rows than the least: they are counted and not assessed.
+    """
+
+    attribute: Name
+    rows: Count
+    missing: Count
+    small_groups: IntCount
+
+
+class BiasGap(Record, frozen=True):
+    """How far one figure of two groups lies apart.
+
+    Attributes:
+        attribute: The protected attribute, or an intersection.
+        first: Number of the one group.
+        second: Number of the other.
+        measure: What, as in BiasMeasure.
+        gap: That of the first less that of the second.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+        ratio: The lower of the two rates over the higher, for rates; null for others, and when both
+            are 0.
+        ratio_low: Lower end of its interval.
+        ratio_high: Upper end of its interval.
+    """
+
+    attribute: Name
+    first: IntCount
+    second: IntCount
+    measure: Token
+    gap: Double
+    low: Double
+    high: Double
+    ratio: Ratio | None = None
+    ratio_low: Ratio | None = None
+    ratio_high: Ratio | None = None
+
+
+class BiasMeasure(Record, frozen=True):
+    """One figure of one group, with its interval.
+
+    Attributes:
+        measure: What: selection_rate, score_mean, true_positive_rate, false_positive_rate,
+            error_rate, calibration (mean outcome less mean probability), delay_days or coverage.
+        rows: Rows that it was taken from.
+        value: The figure.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+    """
+
+    measure: Token
+    rows: Count
+    value: Double
+    low: Double
+    high: Double
+
+
+class BiasGroup(Record, frozen=True):
+    """One group of people in an assessment.
+
+    Attributes:
+        attribute: The protected attribute, or an intersection.
+        number: What the group is called in monitors and alerts: its number within the attribute,
+            from 1.
+        token: Token of its value; of an intersection both, joined by &.
+        rows: Rows of the group.
+        share: Share of the rows in which the attribute is known, 0 to 1.
+        measures: Its figures.
+    """
+
+    attribute: Name
+    number: IntCount
+    token: Name
+    rows: Count
+    share: Ratio
+    measures: tuple[BiasMeasure, ...]
+
+
 class CategoryShare(Record, frozen=True):
     """How often a category came.
 
@@ -312,6 +400,20 @@ class CategoricalProfile(Record, frozen=True):
     name: Name
     shares: tuple[CategoryShare, ...]
     missing: Ratio = 0.0
+
+
+class CauseClass(Record, frozen=True):
+    """What may be behind an alert, and how likely that is.
+
+    Attributes:
+        disposition: What.
+        probability: How likely by the analysis, 0 to 1; all of them add up to 1.
+        evidence: What speaks for it or against it, the strongest first.
+    """
+
+    disposition: Disposition
+    probability: Ratio
+    evidence: tuple[Statement, ...]
 
 
 class Code(Record, frozen=True):
@@ -377,6 +479,22 @@ class DistributionSummary(Record, frozen=True):
     sd: Double | None = None
 
 
+class Exclusion(Record, frozen=True):
+    """A protected attribute that is not processed, because a jurisdiction forbids it.
+
+    Attributes:
+        attribute: The attribute.
+        jurisdiction: Where it is forbidden, in the policy's words.
+        reason: By which rule.
+        predictions: Predictions that carried it all the same; it was not read.
+    """
+
+    attribute: Name
+    jurisdiction: Name
+    reason: Statement
+    predictions: Count
+
+
 class FeatureValue(Record, frozen=True):
     """One input of a prediction. A missing value has neither number nor text.
 
@@ -421,6 +539,45 @@ class GrantScope(Record, frozen=True):
     max_sensitivity: Sensitivity
     namespace: Text = ""
     network: Text = ""
+
+
+class NumericProfile(Record, frozen=True):
+    """How a number was distributed in training: quantiles, never rows.
+
+    Attributes:
+        name: Name of the feature; score for what the model answers.
+        probabilities: Where the quantiles lie, rising, each from 0 to 1.
+        quantiles: The quantiles there, not falling, in the feature's unit.
+        missing: Share of rows without a value, 0 to 1.
+    """
+
+    name: Name
+    probabilities: tuple[Ratio, ...]
+    quantiles: tuple[Double, ...]
+    missing: Ratio = 0.0
+
+
+class GroupProfile(Record, frozen=True):
+    """What the inputs and answers of one group looked like in training; never rows.
+
+    Attributes:
+        attribute: Name of the protected attribute.
+        token: Token of the group, as predictions have it.
+        rows: Rows of the group that this was taken from.
+        numeric: Features that are numbers.
+        categorical: Features that are categories.
+        score: The model's answers on rows of the group that it was not fitted to; null when not
+            taken.
+        decision: What it would have decided on them; null when not taken.
+    """
+
+    attribute: Name
+    token: Token
+    rows: Count
+    numeric: tuple[NumericProfile, ...] = ()
+    categorical: tuple[CategoricalProfile, ...] = ()
+    score: NumericProfile | None = None
+    decision: CategoricalProfile | None = None
 
 
 class LabelCount(Record, frozen=True):
@@ -499,22 +656,6 @@ class Metric(Record, frozen=True):
     slice: Slice | None = None
 
 
-class NumericProfile(Record, frozen=True):
-    """How a number was distributed in training: quantiles, never rows.
-
-    Attributes:
-        name: Name of the feature; score for what the model answers.
-        probabilities: Where the quantiles lie, rising, each from 0 to 1.
-        quantiles: The quantiles there, not falling, in the feature's unit.
-        missing: Share of rows without a value, 0 to 1.
-    """
-
-    name: Name
-    probabilities: tuple[Ratio, ...]
-    quantiles: tuple[Double, ...]
-    missing: Ratio = 0.0
-
-
 class Param(Record, frozen=True):
     """One setting of a run.
 
@@ -542,6 +683,40 @@ class PersonalSignature(Record, frozen=True):
     public_key: PublicKey
     envelope: Document
     id_token: Document
+
+
+class PrecedingChange(Record, frozen=True):
+    """A change upstream of a model that came before something moved.
+
+    Attributes:
+        event_id: The event_id that tells of it.
+        event_type: Its type.
+        appended_at: When the broker took it, UTC.
+        artifact: What changed.
+        relation: How it is upstream: deployment, configuration, feature, dataset, model or source.
+        minutes_before: How long before the likeliest beginning, minutes; negative when it came
+            after.
+    """
+
+    event_id: EventId
+    event_type: Token
+    appended_at: Timestamp
+    artifact: ArtifactRef
+    relation: Token
+    minutes_before: Double
+
+
+class ProtectedValue(Record, frozen=True):
+    """A protected attribute of the person concerned, as a token: never in clear.
+
+    Attributes:
+        attribute: Name of the attribute, e.g. sex.
+        token: Keyed token of its value, the same for every person of a group; null when it is not
+            known.
+    """
+
+    attribute: Name
+    token: Token | None = None
 
 
 class RuleResult(Record, frozen=True):
@@ -621,6 +796,7 @@ class TrainingProfile(Record, frozen=True):
         score: The model's answers on rows that it was not fitted to; null when not taken.
         decision: What it would have decided on them; null when not taken.
         error_rate: Share of them that it decided wrongly; null when not taken.
+        groups: The same of groups of people, by a protected attribute; empty when not taken.
     """
 
     model: ArtifactRef
@@ -630,6 +806,7 @@ class TrainingProfile(Record, frozen=True):
     score: NumericProfile | None = None
     decision: CategoricalProfile | None = None
     error_rate: Ratio | None = None
+    groups: tuple[GroupProfile, ...] = ()
 
 
 class AccessReviewDecidedBody(Body, frozen=True):
@@ -1017,6 +1194,61 @@ class ArtifactSigned(Event, frozen=True):
     body: ArtifactSignedBody
 
 
+class BiasAssessedBody(Body, frozen=True):
+    """What bias.assessed says.
+
+    Attributes:
+        deployment: The deployment.
+        model: The model that it served.
+        basis: Whether it rests on decisions, or on decisions with their outcomes.
+        started_at: When the period began, UTC.
+        ended_at: When it ended, UTC.
+        predictions: Predictions in it; for the basis outcomes those that an outcome answered in it.
+        attributes: What was assessed.
+        groups: Groups that are large enough.
+        gaps: Each measure of each pair of them.
+        exclusions: What may not be processed, and was not.
+        overdue: Predictions of before whose outcome became overdue in the period; 0 for the basis
+            decisions.
+        error_rate: Share of answered predictions that were wrong; null for the basis decisions.
+        error_rate_low: That share if every overdue one were right; null likewise.
+        error_rate_high: That share if every overdue one were wrong; null likewise.
+        confidence: Confidence of the intervals, 0 to 1.
+        least_rows: Rows that a group needs to be assessed.
+        evidence: The sealed entries.
+        policy: SHA-256 of the drift policy.
+    """
+
+    deployment: ArtifactRef
+    model: ArtifactRef
+    basis: AssessmentBasis
+    started_at: Timestamp
+    ended_at: Timestamp
+    predictions: Count
+    attributes: tuple[BiasAttribute, ...]
+    groups: tuple[BiasGroup, ...] = ()
+    gaps: tuple[BiasGap, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    overdue: Count = 0
+    error_rate: Ratio | None = None
+    error_rate_low: Ratio | None = None
+    error_rate_high: Ratio | None = None
+    confidence: Ratio
+    least_rows: IntCount
+    evidence: SealedRange
+    policy: Digest
+
+
+class BiasAssessed(Event, frozen=True):
+    """How a model treated groups of people at a deployment in a period."""
+
+    event_type: ClassVar[str] = "bias.assessed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.BiasAssessed"
+
+    body: BiasAssessedBody
+
+
 class CodeCommittedBody(Body, frozen=True):
     """What code.committed says.
 
@@ -1256,7 +1488,8 @@ class DriftSignalledBody(Body, frozen=True):
         deployment: The deployment.
         model: The model that it serves.
         kind: What moved: location, scale, constant, category, new_category, missing, schema, score,
-            decision, error, rule, served, profile, traffic or outcome.
+            decision, error, rule, served, profile, traffic, outcome, proxy, fairness, group,
+            calibration, delay, coverage, threshold or protected.
         monitor: The monitor, e.g. debt_to_income.location.
         feature: The feature; empty when it is of no single one.
         statistic: What the monitor's statistic reached, at least.
@@ -1277,6 +1510,9 @@ class DriftSignalledBody(Body, frozen=True):
             there is none.
         policy: SHA-256 of the drift policy.
         detail: One sentence for people.
+        change_earliest: Before which the change did not begin, at 95% confidence, UTC; null when
+            that cannot be told.
+        change_latest: By which it had begun, at 95% confidence, UTC; null when that cannot be told.
     """
 
     deployment: ArtifactRef
@@ -1298,6 +1534,8 @@ class DriftSignalledBody(Body, frozen=True):
     profile_event_id: EventId | None = None
     policy: Digest
     detail: Statement
+    change_earliest: Timestamp | None = None
+    change_latest: Timestamp | None = None
 
 
 class DriftSignalled(Event, frozen=True):
@@ -1498,6 +1736,56 @@ class FindingRaised(Event, frozen=True):
     schema_name: ClassVar[str] = "auditspine.events.FindingRaised"
 
     body: FindingRaisedBody
+
+
+class InvestigationAnalysedBody(Body, frozen=True):
+    """What investigation.analysed says.
+
+    Attributes:
+        investigation_id: The investigation.
+        alert_id: Its alert.
+        revision: 0 for the first analysis, one more each time that more was known.
+        deployment: The deployment.
+        model: The model that it serves.
+        features: Features that moved, the most first.
+        groups: Groups that are affected, by attribute and number, such as sex group 2.
+        change_earliest: Before which the change did not begin, at 95% confidence, UTC.
+        change_at: When it most likely began, UTC.
+        change_latest: By which it had begun, at 95% confidence, UTC.
+        changes: Changes upstream that came before, the likeliest first.
+        likeliest: The likeliest class.
+        classes: All classes, the likeliest first.
+        signals: The event_ids of the signals that it rests on.
+        policy: SHA-256 of the drift policy.
+        detail: What was found, in a sentence or two.
+    """
+
+    investigation_id: Token
+    alert_id: Token
+    revision: IntCount
+    deployment: ArtifactRef
+    model: ArtifactRef
+    features: tuple[Name, ...] = ()
+    groups: tuple[Name, ...] = ()
+    change_earliest: Timestamp
+    change_at: Timestamp
+    change_latest: Timestamp
+    changes: tuple[PrecedingChange, ...] = ()
+    likeliest: Disposition
+    classes: tuple[CauseClass, ...]
+    signals: tuple[EventId, ...]
+    policy: Digest
+    detail: Statement
+
+
+class InvestigationAnalysed(Event, frozen=True):
+    """A first analysis of what may be behind an alert that is under investigation."""
+
+    event_type: ClassVar[str] = "investigation.analysed"
+    stream: ClassVar[str] = "lifecycle"
+    schema_name: ClassVar[str] = "auditspine.events.InvestigationAnalysed"
+
+    body: InvestigationAnalysedBody
 
 
 class InvestigationDispositionedBody(Body, frozen=True):
@@ -1875,6 +2163,8 @@ class PredictionMadeBody(Body, frozen=True):
         reason_codes: Why, as it may be told to the person concerned.
         subject: The person concerned, encrypted.
         latency_ms: Time from request to answer, milliseconds.
+        protected: Protected attributes of the person concerned, as keyed tokens: for tests of
+            fairness, never an input of the model.
     """
 
     prediction_id: Token
@@ -1887,6 +2177,7 @@ class PredictionMadeBody(Body, frozen=True):
     reason_codes: tuple[Name, ...] = ()
     subject: Encrypted | None = None
     latency_ms: NonNegative
+    protected: tuple[ProtectedValue, ...] = ()
 
 
 class PredictionMade(Event, frozen=True):
@@ -2327,6 +2618,7 @@ EVENTS: tuple[type[Event], ...] = (
     ArtifactQuarantined,
     ArtifactRetired,
     ArtifactSigned,
+    BiasAssessed,
     CodeCommitted,
     DatasetFlagged,
     DatasetRegistered,
@@ -2341,6 +2633,7 @@ EVENTS: tuple[type[Event], ...] = (
     FeatureDefined,
     FeatureDeprecated,
     FindingRaised,
+    InvestigationAnalysed,
     InvestigationDispositioned,
     InvestigationOpened,
     KeyRegistered,

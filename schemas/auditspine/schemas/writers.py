@@ -36,6 +36,7 @@ _APPROVAL_DECISION = symbols(models.ApprovalDecision)
 _OPERATION = symbols(models.Operation)
 _QUARANTINE_ACTION = symbols(models.QuarantineAction)
 _RETIRED_CONTENT = symbols(models.RetiredContent)
+_ASSESSMENT_BASIS = symbols(models.AssessmentBasis)
 _SPLIT = symbols(models.Split)
 _DECISION_OUTCOME = symbols(models.DecisionOutcome)
 _DECISION_CAUSE = symbols(models.DecisionCause)
@@ -152,6 +153,59 @@ def _artifact_ref(value: models.ArtifactRef) -> bytes:
     )
 
 
+def _bias_attribute(value: models.BiasAttribute) -> bytes:
+    return b"".join(
+        (
+            text(value.attribute),
+            long(value.rows),
+            long(value.missing),
+            long(value.small_groups),
+        )
+    )
+
+
+def _bias_gap(value: models.BiasGap) -> bytes:
+    return b"".join(
+        (
+            text(value.attribute),
+            long(value.first),
+            long(value.second),
+            text(value.measure),
+            double(value.gap),
+            double(value.low),
+            double(value.high),
+            NULL if value.ratio is None else SOME + double(value.ratio),
+            NULL if value.ratio_low is None else SOME + double(value.ratio_low),
+            NULL if value.ratio_high is None else SOME + double(value.ratio_high),
+        )
+    )
+
+
+def _bias_measure(value: models.BiasMeasure) -> bytes:
+    return b"".join(
+        (
+            text(value.measure),
+            long(value.rows),
+            double(value.value),
+            double(value.low),
+            double(value.high),
+        )
+    )
+
+
+def _bias_group(value: models.BiasGroup) -> bytes:
+    return b"".join(
+        (
+            text(value.attribute),
+            long(value.number),
+            text(value.token),
+            long(value.rows),
+            double(value.share),
+            array(value.measures, _bias_measure),
+        )
+    )
+
+
 def _category_share(value: models.CategoryShare) -> bytes:
     return b"".join(
         (
@@ -167,6 +221,16 @@ def _categorical_profile(value: models.CategoricalProfile) -> bytes:
             text(value.name),
             array(value.shares, _category_share),
             double(value.missing),
+        )
+    )
+
+
+def _cause_class(value: models.CauseClass) -> bytes:
+    return b"".join(
+        (
+            _DISPOSITION[value.disposition],
+            double(value.probability),
+            array(value.evidence, text),
         )
     )
 
@@ -214,6 +278,17 @@ def _distribution_summary(value: models.DistributionSummary) -> bytes:
     )
 
 
+def _exclusion(value: models.Exclusion) -> bytes:
+    return b"".join(
+        (
+            text(value.attribute),
+            text(value.jurisdiction),
+            text(value.reason),
+            long(value.predictions),
+        )
+    )
+
+
 def _feature_value(value: models.FeatureValue) -> bytes:
     return b"".join(
         (
@@ -242,6 +317,31 @@ def _grant_scope(value: models.GrantScope) -> bytes:
             _SENSITIVITY[value.max_sensitivity],
             text(value.namespace),
             text(value.network),
+        )
+    )
+
+
+def _numeric_profile(value: models.NumericProfile) -> bytes:
+    return b"".join(
+        (
+            text(value.name),
+            array(value.probabilities, double),
+            array(value.quantiles, double),
+            double(value.missing),
+        )
+    )
+
+
+def _group_profile(value: models.GroupProfile) -> bytes:
+    return b"".join(
+        (
+            text(value.attribute),
+            text(value.token),
+            long(value.rows),
+            array(value.numeric, _numeric_profile),
+            array(value.categorical, _categorical_profile),
+            NULL if value.score is None else SOME + _numeric_profile(value.score),
+            NULL if value.decision is None else SOME + _categorical_profile(value.decision),
         )
     )
 
@@ -299,17 +399,6 @@ def _metric(value: models.Metric) -> bytes:
     )
 
 
-def _numeric_profile(value: models.NumericProfile) -> bytes:
-    return b"".join(
-        (
-            text(value.name),
-            array(value.probabilities, double),
-            array(value.quantiles, double),
-            double(value.missing),
-        )
-    )
-
-
 def _param(value: models.Param) -> bytes:
     return b"".join(
         (
@@ -326,6 +415,28 @@ def _personal_signature(value: models.PersonalSignature) -> bytes:
             fixed32(value.public_key),
             text(value.envelope),
             text(value.id_token),
+        )
+    )
+
+
+def _preceding_change(value: models.PrecedingChange) -> bytes:
+    return b"".join(
+        (
+            text(value.event_id),
+            text(value.event_type),
+            micros(value.appended_at),
+            shared(value.artifact, _artifact_ref),
+            text(value.relation),
+            double(value.minutes_before),
+        )
+    )
+
+
+def _protected_value(value: models.ProtectedValue) -> bytes:
+    return b"".join(
+        (
+            text(value.attribute),
+            NULL if value.token is None else SOME + text(value.token),
         )
     )
 
@@ -385,6 +496,7 @@ def _training_profile(value: models.TrainingProfile) -> bytes:
             NULL if value.score is None else SOME + _numeric_profile(value.score),
             NULL if value.decision is None else SOME + _categorical_profile(value.decision),
             NULL if value.error_rate is None else SOME + double(value.error_rate),
+            array(value.groups, _group_profile),
         )
     )
 
@@ -671,6 +783,40 @@ def _artifact_signed(value: models.ArtifactSigned) -> bytes:
     )
 
 
+def _bias_assessed_body(value: models.BiasAssessedBody) -> bytes:
+    return b"".join(
+        (
+            shared(value.deployment, _artifact_ref),
+            shared(value.model, _artifact_ref),
+            _ASSESSMENT_BASIS[value.basis],
+            micros(value.started_at),
+            micros(value.ended_at),
+            long(value.predictions),
+            array(value.attributes, _bias_attribute),
+            array(value.groups, _bias_group),
+            array(value.gaps, _bias_gap),
+            array(value.exclusions, _exclusion),
+            long(value.overdue),
+            NULL if value.error_rate is None else SOME + double(value.error_rate),
+            NULL if value.error_rate_low is None else SOME + double(value.error_rate_low),
+            NULL if value.error_rate_high is None else SOME + double(value.error_rate_high),
+            double(value.confidence),
+            long(value.least_rows),
+            _sealed_range(value.evidence),
+            fixed32(value.policy),
+        )
+    )
+
+
+def _bias_assessed(value: models.BiasAssessed) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _bias_assessed_body(value.body),
+        )
+    )
+
+
 def _code_committed_body(value: models.CodeCommittedBody) -> bytes:
     return b"".join(
         (
@@ -857,6 +1003,8 @@ def _drift_signalled_body(value: models.DriftSignalledBody) -> bytes:
             NULL if value.profile_event_id is None else SOME + text(value.profile_event_id),
             fixed32(value.policy),
             text(value.detail),
+            NULL if value.change_earliest is None else SOME + micros(value.change_earliest),
+            NULL if value.change_latest is None else SOME + micros(value.change_latest),
         )
     )
 
@@ -1003,6 +1151,38 @@ def _finding_raised(value: models.FindingRaised) -> bytes:
         (
             _envelope(value.envelope),
             _finding_raised_body(value.body),
+        )
+    )
+
+
+def _investigation_analysed_body(value: models.InvestigationAnalysedBody) -> bytes:
+    return b"".join(
+        (
+            text(value.investigation_id),
+            text(value.alert_id),
+            long(value.revision),
+            shared(value.deployment, _artifact_ref),
+            shared(value.model, _artifact_ref),
+            array(value.features, text),
+            array(value.groups, text),
+            micros(value.change_earliest),
+            micros(value.change_at),
+            micros(value.change_latest),
+            array(value.changes, _preceding_change),
+            _DISPOSITION[value.likeliest],
+            array(value.classes, _cause_class),
+            array(value.signals, text),
+            fixed32(value.policy),
+            text(value.detail),
+        )
+    )
+
+
+def _investigation_analysed(value: models.InvestigationAnalysed) -> bytes:
+    return b"".join(
+        (
+            _envelope(value.envelope),
+            _investigation_analysed_body(value.body),
         )
     )
 
@@ -1285,6 +1465,7 @@ def _prediction_made_body(value: models.PredictionMadeBody) -> bytes:
             array(value.reason_codes, text),
             NULL if value.subject is None else SOME + _encrypted(value.subject),
             double(value.latency_ms),
+            array(value.protected, _protected_value),
         )
     )
 
@@ -1615,6 +1796,7 @@ WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.ArtifactQuarantined: _artifact_quarantined,
     models.ArtifactRetired: _artifact_retired,
     models.ArtifactSigned: _artifact_signed,
+    models.BiasAssessed: _bias_assessed,
     models.CodeCommitted: _code_committed,
     models.DatasetFlagged: _dataset_flagged,
     models.DatasetRegistered: _dataset_registered,
@@ -1629,6 +1811,7 @@ WRITERS: dict[type[models.Event], Callable[[Any], bytes]] = {
     models.FeatureDefined: _feature_defined,
     models.FeatureDeprecated: _feature_deprecated,
     models.FindingRaised: _finding_raised,
+    models.InvestigationAnalysed: _investigation_analysed,
     models.InvestigationDispositioned: _investigation_dispositioned,
     models.InvestigationOpened: _investigation_opened,
     models.KeyRegistered: _key_registered,

@@ -46,8 +46,11 @@ from auditspine.schemas.models import (
 
 OPERATOR = "operator"
 SPEAKERS: Mapping[str, tuple[str, ...]] = {
-    "drift": ("drift.signalled", "serving.observed"),
-    "alerts": ("alert.raised", "alert.resolved", "investigation.opened", "serving_state.changed"),
+    "drift": ("drift.signalled", "serving.observed", "bias.assessed"),
+    "alerts": (
+        *("alert.raised", "alert.resolved", "investigation.opened", "investigation.analysed"),
+        "serving_state.changed",
+    ),
     "notify": ("notification.delivered",),
     "release": ("decision.made", "approval.requested", "exception.expired", "finding.raised"),
 }

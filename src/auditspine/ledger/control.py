@@ -32,9 +32,11 @@ RESERVED = frozenset(
     (
         "drift.signalled",
         "serving.observed",
+        "bias.assessed",
         "alert.raised",
         "alert.resolved",
         "investigation.opened",
+        "investigation.analysed",
         "serving_state.changed",
         "notification.delivered",
         "approval.requested",

@@ -14,7 +14,7 @@ from auditspine.schemas.parse import parse_json
 from auditspine.schemas.source import inline, types
 
 STREAMS = {
-    "lifecycle": 38,
+    "lifecycle": 40,
     "access": 6,
     "inference": 1,
     "outcomes": 1,

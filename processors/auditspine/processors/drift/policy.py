@@ -22,8 +22,12 @@ from auditspine.schemas.relations import SENSITIVITIES
 KINDS = (
     *("location", "scale", "shape", "constant", "category", "new_category", "missing", "schema"),
     *("score", "decision", "error", "rule", "served", "profile", "traffic", "outcome"),
+    *("proxy", "fairness", "group", "protected", "calibration", "delay", "coverage", "threshold"),
 )
 """What a signal can be of."""
+
+FAVOURABLE = ("accept", "accepted", "approve", "approved", "grant", "granted")
+"""Decisions that a person hopes for, where the policy names none."""
 
 ACTIONS = ("notify", "investigate", "freeze_releases", "fallback", "block", "quarantine")
 """What a tier can do."""
@@ -156,15 +160,55 @@ class Clearance(_Part):
 
 
 class Agreement(_Part):
-    """Which outcomes agree with which decisions, where they are not the same word.
+    """What outcomes mean at deployments. Of each field the first row counts that has it.
 
     Attributes:
         deployments: Names of deployments, patterns as in a shell.
-        labels: Per decision the outcomes that prove it right.
+        labels: Per decision the outcomes that prove it right, where they are not the same word.
+        favourable: Decisions that a person hopes for; empty for the usual words.
+        probability_of: Outcomes that the score is the probability of; empty when it is of none.
+        due_days: How long after its prediction an outcome is overdue.
     """
 
     deployments: Names
-    labels: dict[str, tuple[str, ...]]
+    labels: dict[str, tuple[str, ...]] = {}
+    favourable: tuple[str, ...] = ()
+    probability_of: tuple[str, ...] = ()
+    due_days: Annotated[float, Field(gt=0, le=3650)] | None = None
+
+
+class Fairness(_Part):
+    """How groups of people are compared.
+
+    Attributes:
+        least_group_rows: Rows that a group needs before it is compared, also in an assessment.
+        most_groups: Groups of an attribute that are compared: those first seen.
+        intersections: Whether groups of two attributes together are compared as well.
+        assess_minutes: How long the period of an assessment is.
+    """
+
+    least_group_rows: Annotated[int, Field(ge=30, le=1_000_000)] = 100
+    most_groups: Annotated[int, Field(ge=2, le=32)] = 8
+    intersections: bool = True
+    assess_minutes: Annotated[int, Field(ge=1, le=525_600)] = 10_080
+
+
+class Excluded(_Part):
+    """Protected attributes that are not processed.
+
+    Attributes:
+        jurisdiction: Where it is forbidden.
+        reason: By which rule.
+        attributes: Names of attributes, patterns as in a shell.
+        domains: Business domains, patterns as in a shell.
+        deployments: Names of deployments, patterns as in a shell.
+    """
+
+    jurisdiction: Annotated[str, Field(min_length=1, max_length=64)]
+    reason: Annotated[str, Field(min_length=1, max_length=1024)]
+    attributes: Names
+    domains: Names = ("*",)
+    deployments: Names = ("*",)
 
 
 class TierRow(_Part):
@@ -255,6 +299,8 @@ class DriftPolicy(_Part):
     owners: Annotated[tuple[Owner, ...], Field(min_length=1)]
     rules: tuple[Rule, ...] = ()
     outcomes: tuple[Agreement, ...] = ()
+    fairness: Fairness = Fairness()
+    exclusions: tuple[Excluded, ...] = ()
     approvals: Approvals = Approvals()
     clearances: tuple[Clearance, ...] = ()
     tiers: Annotated[tuple[TierRow, ...], Field(min_length=1)]
@@ -321,6 +367,38 @@ class DriftPolicy(_Part):
             if _matches(each.deployments, deployment) and decision in each.labels:
                 return label in each.labels[decision]
         return label == decision
+
+    def favourable(self, deployment: str) -> frozenset[str]:
+        """Give the decisions that a person hopes for."""
+        rows = (each.favourable for each in self.outcomes if _matches(each.deployments, deployment))
+        return frozenset(next((each for each in rows if each), FAVOURABLE))
+
+    def is_favourable(self, deployment: str, label: str) -> bool:
+        """Tell whether an outcome proves a favourable decision right."""
+        return any(self.agrees(deployment, each, label) for each in self.favourable(deployment))
+
+    def probability_of(self, deployment: str) -> frozenset[str]:
+        """Give the outcomes that the score is the probability of; empty when it is of none."""
+        matching = (each for each in self.outcomes if _matches(each.deployments, deployment))
+        rows = (each.probability_of for each in matching)
+        return frozenset(next((each for each in rows if each), ()))
+
+    def due_ms(self, deployment: str) -> int | None:
+        """Give after how many milliseconds an outcome is overdue; None when it never is."""
+        rows = (each.due_days for each in self.outcomes if _matches(each.deployments, deployment))
+        days = next((each for each in rows if each is not None), None)
+        return None if days is None else int(days * 86_400_000)
+
+    def excluded(self, domain: str, deployment: str, attribute: str) -> Excluded | None:
+        """Give the first exclusion of a protected attribute, if it may not be processed."""
+        rows = (
+            each
+            for each in self.exclusions
+            if _matches(each.domains, domain)
+            and _matches(each.deployments, deployment)
+            and _matches(each.attributes, attribute)
+        )
+        return next(rows, None)
 
     def tier(self, risk: str, kind: str, effect: float, minutes: float, feature: str = "") -> Tier:
         """Give a signal's tier.
