@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from auditspine.auditor.alert_rows import Alert, Said, Story
+from auditspine.auditor.drift_words import effect, measured, what_moved
 from auditspine.cli.alert_steps import next_steps
 from auditspine.cli.alert_table import TIER_STYLES, state_words
 from auditspine.cli.console import printable
-from auditspine.cli.drift_words import effect, measured, what_moved
 from auditspine.cli.status_screen import short
 
 _MOST_SIGNALS = 8  # monitors that one screen shows

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from auditspine.auditor.alert_rows import Alert, short_ids
+from auditspine.auditor.drift_words import effect, what_moved
 from auditspine.cli.console import printable
-from auditspine.cli.drift_words import effect, what_moved
 from auditspine.cli.status_screen import short
 
 TIER_STYLES = {

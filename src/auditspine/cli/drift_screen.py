@@ -12,9 +12,9 @@ from rich.text import Text
 
 from auditspine.auditor.alert_rows import Alert, Serving, short_ids
 from auditspine.auditor.drift import Place, Report
+from auditspine.auditor.drift_words import against, bar, nearness, sparkline, what_moved
 from auditspine.cli.alert_table import TIER_STYLES, state_words
 from auditspine.cli.console import printable
-from auditspine.cli.drift_words import against, bar, nearness, sparkline, what_moved
 from auditspine.cli.status_screen import short
 
 REPORTS = 24

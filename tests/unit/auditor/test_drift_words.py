@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditspine.cli.drift_words import (
+from auditspine.auditor.drift_words import (
     against,
     bar,
     effect,
