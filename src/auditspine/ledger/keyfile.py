@@ -79,21 +79,8 @@ def create_key(path: str | os.PathLike[str]) -> Ed25519PrivateKey:
     Raises:
         KeyFileError: The path exists already, or cannot be written.
     """
-    file = Path(path)
     key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    partial = file.with_name(f".{file.name}.{os.getpid()}.new")
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            _write_private(partial, pem)
-            os.link(partial, file)  # fails where a rename would overwrite
-        finally:
-            partial.unlink(missing_ok=True)
-    except FileExistsError as exc:
-        raise KeyFileError(file, "exists already and is never overwritten; choose another") from exc
-    except OSError as exc:
-        raise KeyFileError(file, f"cannot be written: {exc.strerror}") from exc
+    create_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return key
 
 
@@ -123,6 +110,33 @@ def read_private(path: str | os.PathLike[str]) -> bytes:
         return os.read(descriptor, _MAX_BYTES)
     finally:
         os.close(descriptor)
+
+
+def create_private(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a secret that nobody but its owner can read, mode 0600; never overwrites.
+
+    The file appears whole or not at all. Missing parent directories are made with mode 0700.
+
+    Args:
+        path: Where the new file goes.
+        content: The secret.
+
+    Raises:
+        KeyFileError: The path exists already, or cannot be written.
+    """
+    file = Path(path)
+    partial = file.with_name(f".{file.name}.{os.getpid()}.new")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _write_private(partial, content)
+            os.link(partial, file)  # fails where a rename would overwrite
+        finally:
+            partial.unlink(missing_ok=True)
+    except FileExistsError as exc:
+        raise KeyFileError(file, "exists already and is never overwritten; choose another") from exc
+    except OSError as exc:
+        raise KeyFileError(file, f"cannot be written: {exc.strerror}") from exc
 
 
 def _require_private(file: Path, mode: int) -> None:
