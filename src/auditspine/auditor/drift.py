@@ -22,19 +22,17 @@ _PLACES = """
 """
 _REPORTS = """
     SELECT appended_at, predictions, run_length, profiled, monitors,
-        arrayMap(each -> toString(each), kinds), levels, expected, found
+        arrayMap(each -> toString(each), kinds), levels, expected, found, toString(origin)
     FROM drift_levels FINAL
     WHERE tenant = {tenant:String} AND deployment = {deployment:String}
         AND model_digest = unhex({digest:String})
-        AND appended_at >= (
-            SELECT min(at) FROM (
-                SELECT DISTINCT appended_at AS at FROM drift_levels
-                WHERE tenant = {tenant:String} AND deployment = {deployment:String}
-                    AND model_digest = unhex({digest:String})
-                ORDER BY at DESC LIMIT {most:UInt32}
-            )
+        AND (origin, appended_at) IN (
+            SELECT DISTINCT origin, appended_at FROM drift_levels
+            WHERE tenant = {tenant:String} AND deployment = {deployment:String}
+                AND model_digest = unhex({digest:String})
+            ORDER BY appended_at DESC LIMIT {most:UInt32} BY origin
         )
-    ORDER BY appended_at DESC, block DESC LIMIT {most:UInt32}
+    ORDER BY appended_at DESC, block DESC LIMIT {most:UInt32} BY origin
 """
 _LANDED = """
     SELECT arrayFirst(each -> each.kind = 'deployment', artifacts).name AS deployment, count(),
@@ -67,7 +65,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How all monitors of a place stood; a row of ``drift_levels`` (docs/sql.md)."""
+    """How monitors of a place stood; a row of ``drift_levels`` (docs/sql.md).
+
+    The log of predictions and that of outcomes have monitors, and rows, of their own.
+    """
 
     at: datetime
     predictions: int
@@ -78,6 +79,7 @@ class Report:
     levels: Sequence[float]
     expected: Sequence[float]
     found: Sequence[float]
+    origin: str = ""
 
 
 def find_places(
@@ -93,7 +95,7 @@ def find_places(
 
 
 def read_reports(client: Client, tenant: str, place: Place, most: int) -> list[Report]:
-    """Give the last reports of a place, the oldest first; errors as above."""
+    """Give the last reports of a place from each log, the oldest first; errors as above."""
     asked = {
         "tenant": tenant,
         "deployment": place.deployment,

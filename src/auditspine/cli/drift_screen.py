@@ -60,7 +60,7 @@ class Watched:
 
     Attributes:
         place: Where.
-        last: The last report.
+        last: The last report; of the predictions, where there are such of outcomes, too.
         monitors: Its monitors, the nearest to a signal first.
         alerts: Its open alerts, the worst first.
         serving: Its state; None when it was never held back.
@@ -84,23 +84,28 @@ def watched(
 
     Args:
         place: The place.
-        reports: Its last reports, the oldest first, at least one.
+        reports: Its last reports, the oldest first, at least one. The newest of each log together
+            have all its monitors; one that moved from log to log counts where it was last.
         alerts: Its open alerts.
         serving: Its state.
         told: Names of the monitors whose signals the alerts rest on.
     """
-    last = reports[-1]
-    past: dict[str, list[float]] = {name: [] for name in last.monitors}
+    newest = {each.origin: each for each in reports}
+    past: dict[str, list[float]] = {}
     for report in reports:
         for name, level in zip(report.monitors, report.levels, strict=True):
-            if name in past:
-                past[name].append(nearness(level, report.run_length))
-    monitors = [
-        Monitor(name, kind, level, expected, found, tuple(past[name]), name in told)
-        for name, kind, level, expected, found in zip(
-            last.monitors, last.kinds, last.levels, last.expected, last.found, strict=True
-        )
-    ]
+            past.setdefault(name, []).append(nearness(level, report.run_length))
+    monitors = list(
+        {
+            name: Monitor(name, kind, level, expected, found, tuple(past[name]), name in told)
+            for report in sorted(newest.values(), key=lambda each: each.at)
+            for name, kind, level, expected, found in zip(
+                *(report.monitors, report.kinds, report.levels, report.expected, report.found),
+                strict=True,
+            )
+        }.values()
+    )
+    last = max(newest.values(), key=lambda each: (each.predictions, each.at))
     monitors.sort(key=lambda each: (not each.told, -each.near[-1], -max(each.near), each.name))
     return Watched(place, last, tuple(monitors), tuple(alerts), serving)
 
@@ -116,7 +121,7 @@ def watched_screen(
         width: Columns of the terminal.
         every: Show monitors that are quiet, too.
     """
-    place, last = seen.place, seen.last
+    place = seen.place
     pieces: list[RenderableType] = [
         Text.assemble(
             (printable(place.deployment), "title"),
@@ -142,7 +147,7 @@ def watched_screen(
     if shown:
         pieces.append(Padding(_table(shown, width), (0, 0, 0, 2)))
     quiet = [each for each in seen.monitors if each.is_quiet]
-    if not last.monitors:
+    if not seen.monitors:
         pieces.append(Text("  no monitors yet: there is no training profile to hold it against"))
     elif quiet and not every:
         pieces.append(Text(printable(f"  {_quiet(quiet, len(shown))}"), "dim"))
@@ -194,7 +199,7 @@ def _about(seen: Watched, now: datetime) -> str:
     reference = "the training profile" if last.profiled else "the first rows"
     return (
         f"{last.predictions:,} predictions until {short(now - last.at)} ago; "
-        f"{len(last.monitors)} monitors, held against {reference}"
+        f"{len(seen.monitors)} monitors, held against {reference}"
     )
 
 

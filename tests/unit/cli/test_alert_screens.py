@@ -179,3 +179,18 @@ def test_monitors_that_were_added_later_have_a_shorter_past() -> None:
 def test_a_place_without_monitors_says_why() -> None:
     seen = watched(PLACE, [report({}, profiled=False)], [], None)
     assert "no monitors yet" in shown(watched_screen(seen, NOW, 80), 80)
+
+
+def test_the_newest_reports_of_two_logs_make_up_the_monitors_of_a_place() -> None:
+    inference = [
+        report({"a": level}, origin="i", at=NOW - timedelta(hours=each))
+        for each, level in ((3, 1e-5), (1, 1e-3))
+    ]
+    outcomes = [
+        report({"error": 0.5}, origin="o", predictions=300, kinds=["error"], run_length=1e4)
+    ]
+    value = watched_value(watched(PLACE, [*inference, *outcomes], [], None))
+    found = {each["monitor"]: each["level"] for each in value["monitors"]}
+    assert found == {"a": 1e-3, "error": 0.5}
+    assert value["predictions"] == 1500
+    assert [len(each["past"]) for each in value["monitors"]] == [1, 2]
