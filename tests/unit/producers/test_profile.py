@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from auditspine.processors.drift.layout import CategoricalInput, NumericInput, profiled_inputs
 from auditspine.producers.errors import EventError
-from auditspine.producers.profile import PLACES, training_profile
+from auditspine.producers.profile import training_profile
+from auditspine.producers.profiled_columns import PLACES
 from auditspine.schemas.models import ArtifactRef
 
 MODEL = ArtifactRef(kind="model", name="credit", version="1", digest=bytes(32))
