@@ -28,16 +28,18 @@ MODEL = ref("model", "risk")
 def prediction(position: int, features: dict, **given) -> SealedEvent:
     score = given.pop("score", 0.1)
     decision = given.pop("decision", "approve")
+    at = given.pop("at", START + position * 1000)
     return SealedEvent(
         given.pop("origin", "local/c/inference/0"),
         position,
-        given.pop("at", START + position * 1000),
+        at,
         "prediction.made",
         {
             "tenant": "acme",
             "domain": "credit",
             "environment": "production",
             "event_id": f"01900000-0000-7000-8000-{position:012x}",
+            "occurred_at": given.pop("occurred_at", at) * 1000,
             "classification": {"sensitivity": "confidential"},
         },
         {
@@ -55,21 +57,32 @@ def prediction(position: int, features: dict, **given) -> SealedEvent:
             "score": score,
             "threshold": 0.5,
             "decision": decision,
+            **_protected(given),
         },
     )
 
 
+def _protected(given: dict) -> dict:
+    """Give the protected attributes, a token or None by name; absent as before there were any."""
+    if "protected" not in given:
+        return {}
+    tokens = given["protected"].items()
+    return {"protected": [{"attribute": name, "token": token} for name, token in tokens]}
+
+
 def outcome(position: int, prediction_id: str, label: str | None, **given) -> SealedEvent:
+    at = given.pop("at", START + position * 1000 + 500)
     return SealedEvent(
         given.pop("origin", "local/c/outcomes/0"),
         position,
-        given.pop("at", START + position * 1000 + 500),
+        at,
         "outcome.observed",
         {
             "tenant": "acme",
             "domain": "credit",
             "environment": "production",
             "event_id": f"01900000-0000-7000-8001-{position:012x}",
+            "occurred_at": at * 1000,
             "classification": {"sensitivity": "confidential"},
         },
         {
@@ -77,6 +90,7 @@ def outcome(position: int, prediction_id: str, label: str | None, **given) -> Se
             "deployment": given.pop("deployment", DEPLOYMENT),
             "label": label,
             "value": None,
+            "observed_at": given.pop("observed_at", at) * 1000,
         },
     )
 

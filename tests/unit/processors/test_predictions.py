@@ -1,6 +1,7 @@
 """Outcomes find their predictions whatever was read first; only a log that stands still is not
 waited for."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,24 @@ INFERENCE, OUTCOMES = "local/c/i/0", "local/c/o/0"
 DAY = 24 * 3_600_000
 START = 1_790_000_000_000
 MODEL = ("m", "1", "00" * 32)
+PLACE = b"p" * 16
 
 
 def key(n: int) -> bytes:
     return n.to_bytes(16, "big")
+
+
+def made(n: int, at: int, **given) -> Prediction:
+    return Prediction(
+        key(n),
+        at,
+        given.pop("model", MODEL),
+        "approve",
+        at,
+        given.pop("score", 0.5),
+        PLACE,
+        **given,
+    )
 
 
 class World:
@@ -33,7 +48,7 @@ class World:
         return self.outcomes_complete
 
     def put(self, n: int, at: int) -> None:
-        self.files.put(INFERENCE, [Prediction(key(n), at, MODEL, "approve")], at)
+        self.files.put(INFERENCE, [made(n, at)], at)
 
     def find(self, n: int, at: int) -> Prediction | None:
         return self.files.find(OUTCOMES, key(n), at)
@@ -121,3 +136,50 @@ def test_a_log_that_is_read_further_is_not_waited_for(world: World) -> None:
     world.put(1, START + 10)
     assert world.find(2, START + 5) is None
     assert world.find(1, START + 5) is None  # it was made after the outcome
+
+
+def test_what_an_outcome_needs_is_found_as_it_was_put(world: World) -> None:
+    female, old = ("sex", 1, "token-f"), ("age", 2, "token-o")
+    several = [
+        made(0, START, score=math.nan, members=(female, old), without=("region",)),
+        made(1, START, score=math.inf, members=(female,)),
+        made(2, START, score=0.25, members=(("sex", 0, ""), old)),
+        made(3, START),
+    ]
+    world.files.put(INFERENCE, several, START)
+    found = [world.find(n, START + 5) for n in range(4)]
+    assert math.isnan(found[0].score)
+    assert found[0]._replace(score=0.0) == several[0]._replace(score=0.0)
+    assert found[1:] == several[1:]
+
+
+def test_tokens_of_groups_that_are_not_compared_are_not_kept(world: World) -> None:
+    world.files.put(INFERENCE, [made(n, START, members=(("sex", 0, f"t{n}"),)) for n in (0, 1)], 0)
+    assert {world.find(n, START + 5).members for n in (0, 1)} == {(("sex", 0, ""),)}
+
+
+def test_what_is_due_is_told_with_whether_it_was_answered_before(world: World) -> None:
+    other = ("m", "2", "11" * 32)
+    world.files.put(INFERENCE, [made(n, START + n, members=(("s", n, "t"),)) for n in range(8)], 9)
+    world.files.put(INFERENCE, [made(9, START + 3, model=other)], 10)
+    for n, position in ((2, 50), (3, 51), (4, 52)):
+        world.files.answer(OUTCOMES, key(n), Answer(START + 60, position, "yes"))
+    due = list(world.files.due(OUTCOMES, made(0, START), START, START + 4, (START + 99, 52)))
+    assert [(each.at - START, each.answered) for each in due] == [
+        (1, False),
+        (2, True),
+        (3, True),
+        (4, False),  # its answer is the one that is being taken, or a later one
+    ]
+    assert due[0].members == (("s", 1, "t"),)
+    late = START + 4 + 97 * DAY
+    due = world.files.due(OUTCOMES, made(0, START), START, START + 6, (late, 99))
+    assert [each.at - START for each in due] == [4, 5, 6]  # as if the others were deleted
+
+
+def test_what_is_due_waits_for_the_inference_log(world: World) -> None:
+    world.complete = False
+    world.put(1, START + 10)
+    assert list(world.files.due(OUTCOMES, made(0, START), START, START + 9, (START + 99, 1))) == []
+    with pytest.raises(NotYet):
+        list(world.files.due(OUTCOMES, made(0, START), START, START + 10, (START + 99, 1)))

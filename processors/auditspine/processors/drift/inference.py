@@ -141,7 +141,8 @@ class ModelWatch:
                 self._alarm(step, found, events[found.row])
             else:
                 cause = events[found.row]
-                step.levels.append(levels_row(self._seen, self.watch, found, cause))
+                monitors, rows = self.watch.layout.monitors, self.watch.run_length
+                step.levels.append(levels_row(self._seen, monitors, rows, found, cause))
         settings = step.policy.monitors
         inputs = ready(self._seen.warming, settings.warm_up_rows, settings.most_categories)
         if inputs:
@@ -284,13 +285,15 @@ def _waiting(events: Sequence[SealedEvent]) -> list[Prediction]:
     """Give what outcomes will ask of predictions of one model at one deployment."""
     first = events[0]
     begun = _begun(first.envelope["tenant"], first.body["deployment"]["name"])
-    model = first.body["model"]
+    model, place = first.body["model"], begun.digest()[:16]
     answered = (model["name"], model["version"], bytes(model["digest"]).hex())
     found = []
     for event in events:
         body, key = event.body, begun.copy()
         key.update(body["prediction_id"].encode("utf-8", "surrogatepass"))
-        found.append(Prediction(key.digest()[:16], event.appended_at, answered, body["decision"]))
+        made = event.envelope["occurred_at"] // 1000  # microseconds on the wire
+        what = body["decision"], made, float(body["score"]), place
+        found.append(Prediction(key.digest()[:16], event.appended_at, answered, *what))
     return found
 
 

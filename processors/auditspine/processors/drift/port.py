@@ -4,13 +4,26 @@ Both look-ups are answered as of a time by the broker's clock: they depend on th
 which of them was read first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from auditspine.processors.projection.errors import NotYet
 
-__all__ = ["Answer", "FoundProfile", "NotYet", "Prediction", "Predictions", "Profiles"]
+__all__ = [
+    "Answer",
+    "Due",
+    "FoundProfile",
+    "Member",
+    "NotYet",
+    "Prediction",
+    "Predictions",
+    "Profiles",
+]
+
+Member = tuple[str, int, str]
+"""A group that a person is of: protected attribute, number within it, token. Number 0 is any group
+that is not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +66,22 @@ class Prediction(NamedTuple):
         at: When the broker took it, milliseconds.
         model: Name, version and SHA-256 (hex) of the model that answered.
         decision: What was decided.
+        occurred_at: When it was made by the producer's clock, milliseconds.
+        score: What the model answered; NaN when that is no number.
+        place: Names tenant and deployment, 16 bytes.
+        members: Groups that the person concerned is of.
+        without: Protected attributes that are missing.
     """
 
     key: bytes
     at: int
     model: tuple[str, str, str]
     decision: str
+    occurred_at: int
+    score: float
+    place: bytes
+    members: tuple[Member, ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def reference(self) -> dict[str, str]:
@@ -79,6 +102,20 @@ class Answer(NamedTuple):
     at: int
     position: int
     label: str
+
+
+class Due(NamedTuple):
+    """A prediction whose outcome is due.
+
+    Attributes:
+        at: When the broker took it, milliseconds.
+        members: Groups that the person concerned is of.
+        answered: Whether its outcome is there.
+    """
+
+    at: int
+    members: tuple[Member, ...]
+    answered: bool
 
 
 class Predictions(Protocol):
@@ -117,5 +154,22 @@ class Predictions(Protocol):
             origin: The outcome's log.
             key: The prediction's key.
             answer: The outcome.
+        """
+        ...
+
+    def due(
+        self, origin: str, of: Prediction, after: int, through: int, answer: tuple[int, int]
+    ) -> Iterator[Due]:
+        """Yield predictions and whether they were answered before an outcome; too old ones not.
+
+        Args:
+            origin: The outcome's log.
+            of: A prediction of the same model at the same deployment.
+            after: They were taken later than this, milliseconds,
+            through: and no later than this; earlier than what is kept they are not looked at.
+            answer: When the broker took the outcome, and its position in the outcome log.
+
+        Raises:
+            NotYet: The inference log is not read that far; try again later.
         """
         ...

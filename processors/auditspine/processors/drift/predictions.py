@@ -6,33 +6,46 @@ come can find is deleted. That depends on how far the outcome log is read, not t
 so that a replay of a long history finds what was found.
 """
 
+import json
+import math
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from auditspine.processors.drift.port import Answer, NotYet, Prediction
+from auditspine.processors.drift.port import Answer, Due, Member, NotYet, Prediction
 
 _DAY_MS = 24 * 3_600_000
 _LATER_MS = 7 * _DAY_MS  # for which what comes too late is still told from what answers nothing
 _PATIENCE_S = 10.0
+_MOST_KNOWN = 10_000  # memberships that are held in memory
 _DDL = """
 CREATE TABLE IF NOT EXISTS models (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL,
-    UNIQUE (name, version, digest)
+    id INTEGER PRIMARY KEY, place BLOB NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
+    digest TEXT NOT NULL, UNIQUE (place, name, version, digest)
 );
+CREATE TABLE IF NOT EXISTS memberships (id INTEGER PRIMARY KEY, said TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS predictions (
-    key BLOB PRIMARY KEY, at INTEGER NOT NULL, model INTEGER NOT NULL, decision TEXT NOT NULL
+    key BLOB PRIMARY KEY, at INTEGER NOT NULL, model INTEGER NOT NULL, decision TEXT NOT NULL,
+    occurred_at INTEGER NOT NULL, score REAL, membership INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (model, at, membership);
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, at INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL
 ) WITHOUT ROWID;
 """
 _FIND = """
-SELECT p.at, p.decision, m.name, m.version, m.digest FROM predictions AS p
-JOIN models AS m ON m.id = p.model WHERE p.key = ?
+SELECT p.at, p.decision, p.occurred_at, p.score, p.membership, m.place, m.name, m.version, m.digest
+FROM predictions AS p JOIN models AS m ON m.id = p.model WHERE p.key = ?
 """
+_DUE = """
+SELECT p.at, p.membership, coalesce(a.position < ?, 0)
+FROM predictions AS p LEFT JOIN answers AS a ON a.key = p.key
+WHERE p.model = ? AND p.at > ? AND p.at <= ? ORDER BY p.at, p.key
+"""
+
+Membership = tuple[tuple[Member, ...], tuple[str, ...]]
 
 
 class Logs(Protocol):
@@ -90,6 +103,7 @@ class PredictionFiles:
         self._keep_ms = keep_days * _DAY_MS + _LATER_MS
         self._clock = clock
         self._files: dict[int, sqlite3.Connection] = {}
+        self._members: dict[int, _Memberships] = {}
         self._through: dict[int, int] = {}
         self._swept: dict[int, int] = {}
         self._still: dict[int, tuple[tuple[int, int], float]] = {}
@@ -101,10 +115,14 @@ class PredictionFiles:
         with file:
             # The first with a key stays: a later one of the same id is another prediction, which
             # no outcome can tell apart.
-            models = {each.model for each in predictions}
+            models = {(each.place, *each.model) for each in predictions}
             ids = {model: _model_id(file, model) for model in models}
-            rows = sorted((key, at, ids[model], said) for key, at, model, said in predictions)
-            file.executemany("INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?)", rows)
+            member_ids = self._members[partition].ids(file, predictions)
+            rows = sorted(
+                (key, at, ids[(place, *model)], said, made, score, member_ids[members, without])
+                for key, at, model, said, made, score, place, members, without in predictions
+            )
+            file.executemany("INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         self._through[partition] = max(through, self._through.get(partition, 0))
         if self._is_due(partition, through) and self._logs.are_outcomes_complete(partition):
             self._sweep(partition, through)  # every outcome to come is of a later time
@@ -118,16 +136,17 @@ class PredictionFiles:
         """
         partition = _partition(origin)
         self._sweep(partition, at)
-        found = self._file(partition).execute(_FIND, (key,)).fetchone()
-        if found is not None:
-            taken, decision, *model = found
-            if not at - self._keep_ms <= taken <= at:
-                return None
-            return Prediction(key, taken, tuple(model), decision)
-        behind = self._through.get(partition, -1) <= at and not self._logs.is_complete(partition)
-        if behind and not self._stands_still(partition):
-            raise NotYet(f"inference partition {partition} is not read through {at}")
-        return None
+        file = self._file(partition)
+        found = file.execute(_FIND, (key,)).fetchone()
+        if found is None:
+            self._wait_for(partition, at)
+            return None
+        taken, decision, made, score, membership, place, *model = found
+        if not at - self._keep_ms <= taken <= at:
+            return None
+        score = math.nan if score is None else score  # as SQLite keeps NaN
+        members = self._members[partition].get(file, membership)
+        return Prediction(key, taken, tuple(model), decision, made, score, place, *members)
 
     def answer(self, origin: str, key: bytes, answer: Answer) -> Answer:
         """Give the first answer to a prediction; see :class:`~.port.Predictions`."""
@@ -138,11 +157,29 @@ class PredictionFiles:
         found = file.execute("SELECT at, position, label FROM answers WHERE key = ?", (key,))
         return Answer(*found.fetchone())
 
+    def due(
+        self, origin: str, of: Prediction, after: int, through: int, answer: tuple[int, int]
+    ) -> Iterator[Due]:
+        """Yield predictions and whether they were answered; see :class:`~.port.Predictions`."""
+        partition = _partition(origin)
+        self._wait_for(partition, through)
+        file, known = self._file(partition), self._members[partition]
+        at, position = answer
+        model = _model_id(file, (of.place, *of.model))
+        start = max(after, at - self._keep_ms - 1)
+        for taken, membership, answered in file.execute(_DUE, (position, model, start, through)):
+            yield Due(taken, known.get(file, membership)[0], bool(answered))
+
     def close(self) -> None:
         """Close the files."""
         for file in self._files.values():
             file.close()
         self._files.clear()
+
+    def _wait_for(self, partition: int, at: int) -> None:
+        behind = self._through.get(partition, -1) <= at and not self._logs.is_complete(partition)
+        if behind and not self._stands_still(partition):
+            raise NotYet(f"inference partition {partition} is not read through {at}")
 
     def _stands_still(self, partition: int) -> bool:
         """Tell whether an inference partition has not moved for too long to be waited for."""
@@ -179,14 +216,49 @@ class PredictionFiles:
             file.execute("PRAGMA synchronous = NORMAL")
             file.executescript(_DDL)
             self._files[partition] = file
+            self._members[partition] = _Memberships()
         return file
 
 
-def _model_id(file: sqlite3.Connection, model: tuple[str, str, str]) -> int:
-    file.execute("INSERT OR IGNORE INTO models (name, version, digest) VALUES (?, ?, ?)", model)
-    found = file.execute(
-        "SELECT id FROM models WHERE name = ? AND version = ? AND digest = ?", model
-    )
+class _Memberships:
+    """The combinations of groups that people are of: each is in a file once."""
+
+    def __init__(self) -> None:
+        self._ids: dict[Membership, int] = {}
+        self._said: dict[int, Membership] = {}
+
+    def ids(
+        self, file: sqlite3.Connection, predictions: Sequence[Prediction]
+    ) -> dict[Membership, int]:
+        """Give the id of each combination that predictions have."""
+        if len(self._ids) > _MOST_KNOWN:
+            self._ids.clear()
+        for given in {(each.members, each.without) for each in predictions} - self._ids.keys():
+            members, without = given
+            kept = [(name, number, token if number else "") for name, number, token in members]
+            said = (json.dumps([kept, without]),)
+            file.execute("INSERT OR IGNORE INTO memberships (said) VALUES (?)", said)
+            found = file.execute("SELECT id FROM memberships WHERE said = ?", said)
+            self._ids[given] = found.fetchone()[0]
+        return self._ids
+
+    def get(self, file: sqlite3.Connection, number: int) -> Membership:
+        """Give the combination of an id."""
+        known = self._said.get(number)
+        if known is None:
+            found = file.execute("SELECT said FROM memberships WHERE id = ?", (number,))
+            members, without = json.loads(found.fetchone()[0])
+            if len(self._said) > _MOST_KNOWN:
+                self._said.clear()
+            known = tuple((name, at, token) for name, at, token in members), tuple(without)
+            self._said[number] = known
+        return known
+
+
+def _model_id(file: sqlite3.Connection, model: tuple[bytes, str, str, str]) -> int:
+    columns = "place, name, version, digest"
+    file.execute(f"INSERT OR IGNORE INTO models ({columns}) VALUES (?, ?, ?, ?)", model)  # noqa: S608
+    found = file.execute(f"SELECT id FROM models WHERE ({columns}) = (?, ?, ?, ?)", model)  # noqa: S608
     return int(found.fetchone()[0])
 
 

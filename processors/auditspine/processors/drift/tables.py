@@ -1,9 +1,12 @@
 """The table that drift monitoring writes: how all monitors of a model stood, now and then."""
 
+from collections.abc import Sequence
+
 from auditspine.processors.drift.detector import BLOCK
+from auditspine.processors.drift.layout import Monitor
 from auditspine.processors.drift.mixture import Floats
 from auditspine.processors.drift.seen import Seen
-from auditspine.processors.drift.watch import Levels, Watch
+from auditspine.processors.drift.watch import Levels
 from auditspine.processors.projection.port import Row, SealedEvent, Table
 
 LEVELS = Table(
@@ -30,9 +33,18 @@ LEVELS = Table(
 )
 
 
-def levels_row(seen: Seen, watch: Watch, levels: Levels, cause: SealedEvent) -> Row:
-    """Give the row of how all monitors stood after a block that ends with ``cause``."""
-    monitors = watch.layout.monitors
+def levels_row(
+    seen: Seen, monitors: Sequence[Monitor], run_length: float, levels: Levels, cause: SealedEvent
+) -> Row:
+    """Give the row of how all monitors stood after a block that ends with ``cause``.
+
+    Args:
+        seen: The model at the deployment.
+        monitors: Its monitors over one log: of predictions, or of outcomes.
+        run_length: Rows that are to pass without a false alarm of each.
+        levels: How they stand.
+        cause: The last event of the block.
+    """
     return (
         cause.origin,
         seen.tenant,
@@ -43,7 +55,7 @@ def levels_row(seen: Seen, watch: Watch, levels: Levels, cause: SealedEvent) -> 
         levels.block,
         cause.appended_at,
         levels.block * BLOCK,
-        watch.run_length,
+        run_length,
         bool(seen.profile_event_id),
         [each.name for each in monitors],
         [each.kind for each in monitors],
