@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditspine.processors.drift.seen import Seen, artifact
+from auditspine.processors.drift.sentences import sentence
 from auditspine.processors.drift.watch import Alarm
 from auditspine.processors.projection.fit import as_name, as_sentence, as_token
 from auditspine.processors.projection.port import SealedEvent
@@ -62,7 +63,9 @@ def of_alarm(where: Where, family: Family, alarm: Alarm, cause: SealedEvent) -> 
             "current": {"rows": alarm.rows, "mean": alarm.found[0], "sd": alarm.found[1]},
             "evidence": _range(cause, alarm.first_position),
             "false_alarms_per_week": family.rows_a_week / alarm.threshold,
-            "detail": _sentence(alarm),
+            "detail": sentence(alarm),
+            "change_earliest": _moment(alarm.since[0]),
+            "change_latest": _moment(alarm.since[1]),
         },
     )
 
@@ -106,6 +109,8 @@ def of_rule(
             "evidence": _range(cause, first[0]),
             "false_alarms_per_week": 0.0,
             "detail": detail,
+            "change_earliest": None,
+            "change_latest": None,
         },
     )
 
@@ -128,8 +133,8 @@ def served(
     """
     report = seen.report
     return {
-        "deployment": _fit(artifact(own["ref"])),
-        "model": _fit(artifact(seen.model)),
+        "deployment": fitting(artifact(own["ref"])),
+        "model": fitting(artifact(seen.model)),
         "predictions": own["count"],
         "started_at": moment(report["at"]),
         "ended_at": moment(max(cause.appended_at, report["at"])),
@@ -148,12 +153,16 @@ def moment(at: int) -> datetime:
     return datetime.fromtimestamp(at / 1000, UTC)
 
 
+def _moment(at: int | None) -> datetime | None:
+    return None if at is None else moment(at)
+
+
 def _signal(
     where: Where, family: Family, cause: SealedEvent, own: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
-        "deployment": _fit(where.deployment),
-        "model": _fit(where.model),
+        "deployment": fitting(where.deployment),
+        "model": fitting(where.model),
         "ended_at": moment(cause.appended_at),
         "monitors": family.monitors,
         "profile_event_id": where.profile_event_id or None,
@@ -164,7 +173,7 @@ def _signal(
     }
 
 
-def _fit(artifact: Mapping[str, Any]) -> dict[str, Any]:
+def fitting(artifact: Mapping[str, Any]) -> dict[str, Any]:
     """Give an artifact as the contract takes it, whatever an event calls it."""
     return {
         "kind": as_token(artifact["kind"]),
@@ -176,25 +185,3 @@ def _fit(artifact: Mapping[str, Any]) -> dict[str, Any]:
 
 def _range(cause: SealedEvent, first: int) -> dict[str, Any]:
     return {"origin": cause.origin, "first": min(first, cause.position), "last": cause.position}
-
-
-def _sentence(alarm: Alarm) -> str:
-    monitor, effect = alarm.monitor, alarm.effect
-    subject = monitor.name.rpartition(".")[0] or monitor.name
-    mean, found = alarm.expected[0], alarm.found[0]
-    way = "higher" if effect > 0 else "lower"
-    if monitor.name.endswith(".location"):
-        return f"{subject} lies {abs(effect):.2f} training standard deviations {way} than expected"
-    if monitor.name.endswith(".scale"):
-        return f"{subject} scatters {1 + effect:.2f} times as much as expected"
-    what = {
-        "shape": "near its middle",
-        "constant": "different from its usual value",
-        "new_category": "in a category that training did not know",
-        "other": "in a rare category",
-        "missing": "missing",
-        "schema": "absent or of another type",
-    }.get(monitor.name.rpartition(".")[2])
-    if what is None:
-        return f"{monitor.name}: {found:.1%} instead of {mean:.1%}"
-    return f"{subject} is {what} in {found:.1%} of the rows instead of {mean:.1%}"
