@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auditspine.processors.drift.calibrated import Calibration
+from auditspine.processors.drift.delays import Delay
 from auditspine.processors.drift.guard import Guard
 from auditspine.processors.drift.hold import Hold
 from auditspine.processors.drift.mixture import BOTH_WAYS, Flags, Floats, Mixture, plus
+from auditspine.processors.drift.odds import OddsRatio
 from auditspine.processors.drift.rate import Rate
 from auditspine.processors.drift.scores import Blocks, Location, Scale, Score
 from auditspine.processors.drift.season import Season
@@ -71,6 +74,29 @@ class Bank:
         """Watch how often something happens; see :class:`Rate`."""
         return cls(Rate(_floats(rate), _floats(rows)), run_length)
 
+    @classmethod
+    def odds(
+        cls,
+        ratio: Floats,
+        rate: Floats,
+        share: Floats,
+        rows: Floats,
+        run_length: float | Floats,
+    ) -> "Bank":
+        """Watch whether something happens more in one of two groups; see :class:`OddsRatio`."""
+        score = OddsRatio(_floats(ratio), _floats(rate), _floats(share), _floats(rows))
+        return cls(score, run_length)
+
+    @classmethod
+    def calibration(cls, rate: Floats, run_length: float | Floats) -> "Bank":
+        """Watch whether outcomes come as often as was said; see :class:`Calibration`."""
+        return cls(Calibration(_floats(rate)), run_length)
+
+    @classmethod
+    def delay(cls, mean: Floats, rows: Floats, run_length: float | Floats) -> "Bank":
+        """Watch how long outcomes take; see :class:`Delay`."""
+        return cls(Delay(_floats(mean), _floats(rows)), run_length)
+
     @property
     def level(self) -> Floats:
         """How near each monitor is to an alarm: 1 is the alarm itself."""
@@ -113,6 +139,7 @@ class Bank:
         rows: Floats,
         hours: NDArray[Any] | None = None,
         cumulants: Floats | None = None,
+        first: Floats | None = None,
     ) -> Flags:
         """Test a block, then absorb it.
 
@@ -122,14 +149,18 @@ class Bank:
             rows: Number of values; 0 leaves a monitor as it is, and so do sums that are not finite.
             hours: How many of the block's rows fell in each hour of day (UTC), of shape (24,).
             cumulants: For scores whose ψ differs from row to row; see :class:`Blocks`.
+            first: For odds ratios, the rows of the first group.
 
         Returns:
             Which monitors raise an alarm: when a shift begins, and again after 1,000 rows of it,
             2,000 more, 4,000 more and so on; :attr:`shifted` tells of it all the time.
         """
         one = [_floats(given).reshape(1, -1) for given in (total, squares, rows)]
-        more = [None if given is None else np.asarray(given)[None] for given in (hours, cumulants)]
-        alarms = self.steps(one[0], one[1], one[2], more[0], more[1])
+        more = [
+            None if given is None else np.asarray(given)[None]
+            for given in (hours, cumulants, first)
+        ]
+        alarms = self.steps(one[0], one[1], one[2], *more)
         return alarms.reshape(-1)
 
     def steps(
@@ -139,12 +170,13 @@ class Bank:
         rows: Floats,
         hours: NDArray[Any] | None = None,
         cumulants: Floats | None = None,
+        first: Floats | None = None,
     ) -> Flags:
         """Take blocks one after the other, with the same results as :meth:`step` and faster.
 
         Every array has one axis more than there, in front: the blocks.
         """
-        given = _sound(Blocks(total, squares, rows, cumulants))
+        given = _sound(Blocks(total, squares, rows, cumulants, first))
         shares = None if hours is None else _shares(hours)
         alarms, at = np.zeros(given.rows.shape, dtype=bool), 0
         while at < len(alarms):
@@ -162,9 +194,10 @@ class Bank:
         exponents /= self._weight
         alarms, upwards = self._mixture.run(exponents, blocks.rows, self._betting)
         alarms = self._hold.add(alarms, upwards, blocks.rows)
-        moved = (sums - blocks.rows * self._score.mean()) / self._sd
-        self._guard.add(moved, blocks.rows)
-        self._keep(sums, blocks)
+        self._guard.add(self._score.moved(sums, blocks), blocks.rows)
+        added = *self._score.learned(sums, blocks), blocks.rows
+        for name, array in zip(("sums", "squares", "rows"), added, strict=True):
+            self._new[name] = plus(self._new[name], array)
         self._steps += len(alarms)
         if self._steps >= _LEARN:
             self._learn()
@@ -176,15 +209,6 @@ class Bank:
         explained = season.explained(shares)
         season.add(sums - rows * mean, explained, sums, rows, shares)
         return self._score.without(explained * season.arrays["active"], sums, rows)
-
-    def _keep(self, sums: Floats, blocks: Blocks) -> None:
-        """Keep blocks until they are absorbed; their squares without what the hour explains."""
-        squares = blocks.squares
-        if sums is not self._score.sums(blocks):
-            explained = (blocks.total - sums) / np.maximum(blocks.rows, 1.0)
-            squares = squares - explained * (blocks.total + sums)
-        for name, added in (("sums", sums), ("squares", squares), ("rows", blocks.rows)):
-            self._new[name] = plus(self._new[name], added)
 
     def _learn(self) -> None:
         """Let the blocks since the last time count, little for monitors in a shift."""
@@ -263,8 +287,9 @@ def _floats(array: Floats) -> Floats:
 
 def _sound(blocks: Blocks) -> Blocks:
     """Give the blocks with no rows where sums are not finite or there are no rows."""
-    total, squares, rows = blocks.total, blocks.squares, blocks.rows
-    good = np.isfinite(total + squares) & (rows > 0)
+    total, squares, rows, first = blocks.total, blocks.squares, blocks.rows, blocks.first
+    sums = total + squares if first is None else total + squares + first
+    good = np.isfinite(sums) & (rows > 0)
     if good.all():
         return blocks
     cumulants = blocks.cumulants
@@ -273,12 +298,16 @@ def _sound(blocks: Blocks) -> Blocks:
         np.where(good, squares, 0.0),
         np.where(good, rows, 0.0),
         None if cumulants is None else np.where(good[:, None], cumulants, 0.0),
+        None if first is None else np.where(good, first, 0.0),
     )
 
 
 def _part(blocks: Blocks, which: slice) -> Blocks:
-    cumulants = None if blocks.cumulants is None else blocks.cumulants[which]
-    return Blocks(blocks.total[which], blocks.squares[which], blocks.rows[which], cumulants)
+    cumulants, first = (
+        None if given is None else given[which] for given in (blocks.cumulants, blocks.first)
+    )
+    total, squares, rows = blocks.total[which], blocks.squares[which], blocks.rows[which]
+    return Blocks(total, squares, rows, cumulants, first)
 
 
 def _shares(hours: NDArray[Any]) -> Floats:

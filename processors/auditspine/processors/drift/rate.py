@@ -6,7 +6,7 @@ import numpy as np
 
 from auditspine.processors.drift.mixture import BOTH_WAYS, TILTS, Flags, Floats
 from auditspine.processors.drift.roots import solve
-from auditspine.processors.drift.scores import Blocks, log_ratios
+from auditspine.processors.drift.scores import Blocks, log_ratios, standardised
 
 _LEAST = 1e-4  # what has never been seen is known only as far as its rows go
 _EDGE = 1e-6  # as near to 0 and 1 as a tilt goes
@@ -54,6 +54,14 @@ class Rate:
         ratios = log_ratios(self._tilts, sums, cumulants, self._doubt, blocks, kept["rows"])
         ratios[:, self._beyond] = -np.inf
         return ratios
+
+    def moved(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give sums over what they scatter by; see :class:`Score`."""
+        return standardised(self, sums, blocks)
+
+    def learned(self, sums: Floats, blocks: Blocks) -> tuple[Floats, Floats]:
+        """Give the sums; nothing is made of the squares."""
+        return sums, blocks.squares
 
     def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:  # noqa: ARG002
         """Add rows to the reference, and take the tilts of rates that have moved anew."""

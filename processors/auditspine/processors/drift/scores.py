@@ -30,12 +30,14 @@ class Blocks:
         rows: Number of values.
         cumulants: Sum of ψ over the rows, of shape (blocks, tilts, monitors), where ψ differs from
             row to row, as it does for calibration; otherwise left out.
+        first: Rows in the first of two groups, for odds ratios; otherwise left out.
     """
 
     total: Floats
     squares: Floats
     rows: Floats
     cumulants: Floats | None = None
+    first: Floats | None = None
 
 
 class Score(Protocol):
@@ -73,12 +75,25 @@ class Score(Protocol):
         """
         ...
 
+    def moved(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give sums less what the reference expects, on a scale on which a row's variance is 1."""
+        ...
+
+    def learned(self, sums: Floats, blocks: Blocks) -> tuple[Floats, Floats]:
+        """Give the two sums of each block that the reference is to absorb.
+
+        Args:
+            sums: Of the score, without what the hour of day explains.
+            blocks: The blocks.
+        """
+        ...
+
     def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:
         """Add rows to the reference; arrays have an element per monitor.
 
         Args:
-            sums: Of the score, without what the hour of day explains.
-            squares: Of the values, likewise.
+            sums: The first of what :meth:`learned` gave, summed up.
+            squares: The second.
             rows: How many.
         """
         ...
@@ -147,9 +162,19 @@ class Location:
 
     def exponents(self, sums: Floats, blocks: Blocks) -> Floats:
         """Give the log likelihood ratios; see :class:`Score`."""
-        moved = (sums - blocks.rows * self.mean()) / np.sqrt(self.variance())
-        kept = self.arrays
+        moved, kept = self.moved(sums, blocks), self.arrays
         return log_ratios(self.tilts, moved, kept["cumulants"], self._doubt, blocks, kept["rows"])
+
+    def moved(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give sums over what they scatter by; see :class:`Score`."""
+        return standardised(self, sums, blocks)
+
+    def learned(self, sums: Floats, blocks: Blocks) -> tuple[Floats, Floats]:
+        """Give the sums, and the squares without what the hour explains."""
+        if sums is blocks.total:
+            return sums, blocks.squares
+        explained = (blocks.total - sums) / np.maximum(blocks.rows, 1.0)
+        return sums, blocks.squares - explained * (blocks.total + sums)
 
     def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:
         """Add rows to the reference; see :class:`Score`."""
@@ -226,6 +251,14 @@ class Scale:
         unit, kept = sums / self.mean(), self.arrays
         return log_ratios(self.tilts, unit, kept["cumulants"], self._doubt, blocks, kept["rows"])
 
+    def moved(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give sums over what they scatter by; see :class:`Score`."""
+        return standardised(self, sums, blocks)
+
+    def learned(self, sums: Floats, blocks: Blocks) -> tuple[Floats, Floats]:
+        """Give the sums; nothing is made of the squares."""
+        return sums, blocks.squares
+
     def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:  # noqa: ARG002
         """Add rows to the reference; see :class:`Score`."""
         self.arrays["rows"] = self.arrays["rows"] + rows
@@ -250,6 +283,12 @@ class Scale:
         """Give the variance of a Gaussian value's square."""
         variance: Floats = 2 * mean**2
         return variance
+
+
+def standardised(score: Score, sums: Floats, blocks: Blocks) -> Floats:
+    """Give sums less what a score's reference expects, in its standard deviations of a row."""
+    moved: Floats = (sums - blocks.rows * score.mean()) / np.sqrt(score.variance())
+    return moved
 
 
 def log_ratios(

@@ -1,0 +1,156 @@
+"""The score of two groups' odds: whether something happens more often in one of them. Pure.
+
+Given the rows of both groups in a block and how often it happened in both together, how often it
+happened in the first follows Fisher's noncentral hypergeometric distribution, which depends on the
+ratio of the odds alone: whatever path the common odds take, they say nothing. A tilt λ multiplies
+the ratio by e^λ. The reference is the ratio of Mantel and Haenszel's sums over blocks.
+
+Source: Fisher, *The logic of inductive inference*, 1935; Mantel and Haenszel, *Statistical aspects
+of the analysis of data from retrospective studies of disease*, 1959.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from auditspine.processors.drift.mixture import BOTH_WAYS, TILTS, Floats
+from auditspine.processors.drift.scores import Blocks, log_ratios
+
+_MOST = 5.0  # of a tilt: odds times 148
+_MOST_RATIO = np.exp(5.0)  # of the reference
+_SMOOTH = 0.5  # added to both sums: unseen is not never
+_WAYS = np.repeat([1.0, -1.0], TILTS // 2)[:, None]
+
+
+class OddsRatio:
+    """Two groups' odds of something, given how often it happens in both together.
+
+    Blocks are those of :func:`odds_contrasts`, of 50 rows at most.
+
+    Args:
+        ratio: Of the odds in the first group to those in the second, in the reference.
+        rate: How often it happens in both.
+        share: Of the first group among both.
+        rows: Rows of both that the reference is known from.
+    """
+
+    overshoot: ClassVar[float] = 0.55
+
+    def __init__(self, ratio: Floats, rate: Floats, share: Floats, rows: Floats) -> None:
+        known = np.maximum(rows, 1.0)
+        said = known * rate * (1 - rate) * share * (1 - share)
+        root = np.sqrt(np.clip(ratio, 1 / _MOST_RATIO, _MOST_RATIO))
+        self.arrays = {"rows": known, "agreeing": said * root, "opposed": said / root}
+
+    def sums(self, blocks: Blocks) -> Floats:
+        """Give by how much it happened more often in the first group than the reference expects."""
+        least, factors = _terms(blocks)
+        sums: Floats = blocks.total - least - _mean(factors, self.ratio())
+        return sums
+
+    def without(self, explained: Floats, sums: Floats, rows: Floats) -> Floats:
+        """Subtract what the hour explains."""
+        plain: Floats = sums - rows * explained
+        return plain
+
+    def exponents(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give the log likelihood ratios; see :class:`Score`."""
+        _, factors = _terms(blocks)
+        ratio, variance = self.ratio(), self.variance()
+        tilts = _WAYS * np.minimum(np.sqrt(2 * BOTH_WAYS[:, None] / variance), _MOST)
+        places = np.concatenate([np.zeros((1, ratio.size)), tilts])
+        logs = np.log(_polynomial(factors, ratio * np.exp(places)))
+        cumulants = logs[:, 1:] - logs[:, :1] - tilts * _mean(factors, ratio)[:, None, :]
+        given = Blocks(blocks.total, blocks.squares, blocks.rows, cumulants)
+        doubt = tilts**2 * (variance / 2)
+        return log_ratios(tilts, sums, cumulants, doubt, given, self.arrays["rows"])
+
+    def moved(self, sums: Floats, blocks: Blocks) -> Floats:
+        """Give sums over what they scatter by in a block, given its rows and hits."""
+        n, n1, t = blocks.rows, _first(blocks), blocks.squares
+        rows = np.maximum(n, 1.0)
+        variance = n1 * (n - n1) * t * (n - t) / (rows**2 * np.maximum(n - 1, 1.0))
+        says = variance > 0
+        moved: Floats = sums * np.sqrt(rows / np.where(says, variance, 1.0)) * says
+        return moved
+
+    def learned(self, sums: Floats, blocks: Blocks) -> tuple[Floats, Floats]:  # noqa: ARG002
+        """Give Mantel and Haenszel's sums, of pairs that agree and of pairs that are opposed."""
+        k, t, n, n1 = blocks.total, blocks.squares, blocks.rows, _first(blocks)
+        rows = np.maximum(n, 1.0)
+        return k * (n - n1 - t + k) / rows, (n1 - k) * (t - k) / rows
+
+    def absorb(self, sums: Floats, squares: Floats, rows: Floats) -> None:
+        """Add rows to the reference: what :meth:`learned` gave, summed up."""
+        self.arrays["rows"] = self.arrays["rows"] + rows
+        self.arrays["agreeing"] = self.arrays["agreeing"] + sums
+        self.arrays["opposed"] = self.arrays["opposed"] + squares
+
+    def refresh(self) -> None:
+        """Nothing is kept for speed."""
+
+    def explain(self, variance: Floats) -> None:
+        """Nothing is known of the variance but what pairs say."""
+
+    def ratio(self) -> Floats:
+        """Give the reference's ratio of odds."""
+        agreeing, opposed = self.arrays["agreeing"], self.arrays["opposed"]
+        ratio = (agreeing + _SMOOTH) / (opposed + _SMOOTH)
+        return np.clip(ratio, 1 / _MOST_RATIO, _MOST_RATIO)
+
+    def mean(self) -> Floats:
+        """Give 0: the score is what is left of the expected."""
+        return np.zeros(self.arrays["rows"].size)
+
+    def variance(self) -> Floats:
+        """Give the score's variance for a row; without a ratio both sums' mean is just that."""
+        pairs = (self.arrays["agreeing"] + _SMOOTH) * (self.arrays["opposed"] + _SMOOTH)
+        variance: Floats = np.sqrt(pairs) / self.arrays["rows"]
+        return variance
+
+    def variance_at(self, mean: Floats) -> Floats:  # noqa: ARG002
+        """Give the same variance wherever the mean is."""
+        return self.variance()
+
+
+def _first(blocks: Blocks) -> Floats:
+    if blocks.first is None:
+        raise ValueError("expected blocks with the rows of the first group, got none")
+    return blocks.first
+
+
+def _terms(blocks: Blocks) -> tuple[Floats, Floats]:
+    """Give the least count that is possible, and what each term of M is to the one before it.
+
+    M(w) = Σ C(n₁, k) C(n₂, t - k) wᵏ over all counts k; the factors are of shape (blocks, terms,
+    monitors), without w, and 0 from the last count on.
+    """
+    n1, t = _first(blocks), blocks.squares
+    n2 = blocks.rows - n1
+    least = np.maximum(t - n2, 0.0)
+    terms = int((np.minimum(n1, t) - least).max(initial=0.0))
+    k = least[:, None, :] + np.arange(terms)[:, None]
+    n1, t, n2 = n1[:, None, :], t[:, None, :], n2[:, None, :]
+    ways = np.maximum(n1 - k, 0.0) * np.maximum(t - k, 0.0)
+    return least, ways / ((k + 1) * (n2 - t + k + 1))
+
+
+def _polynomial(factors: Floats, at: Floats) -> Floats:
+    """Give M over its first term by Horner's scheme, of shape (blocks, places, monitors)."""
+    value = np.ones((factors.shape[0], *at.shape))
+    for term in reversed(range(factors.shape[1])):
+        value *= at
+        value *= factors[:, term, None, :]
+        value += 1.0
+    return value
+
+
+def _mean(factors: Floats, at: Floats) -> Floats:
+    """Give the mean count by M, less the least possible: w·M'(w) / M(w)."""
+    value, slope = np.ones((factors.shape[0], at.size)), np.zeros((factors.shape[0], at.size))
+    for term in reversed(range(factors.shape[1])):
+        step = factors[:, term] * at
+        slope = step * (value + slope)
+        value = 1.0 + step * value
+    mean: Floats = slope / value
+    return mean
