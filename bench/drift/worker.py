@@ -168,7 +168,7 @@ def rate(shape: Shape, messages: list[SealedMessage], count: int) -> dict[str, f
         last = messages[-1:]
         took = _cpu(lambda: [follower.step(batch) for batch in _batches(messages[warm:-1])])
         states = sum(len(value) for _, value in follower.state.items())
-        monitors = sum(watch.monitors for watch in projection.watches())
+        monitors = sum(len(watch.monitors) for watch in projection.watches())
         follower.close()
         _, again = _processor(shape, Path(folder))
         restored = _cpu(lambda: again.step(last))

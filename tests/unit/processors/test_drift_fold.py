@@ -422,9 +422,9 @@ def test_a_state_of_another_format_says_so(world) -> None:
     random = np.random.default_rng(14)
     made = world(known(random)).take([case(random, n) for n in range(50)])
     key = next(key for key in made.state if key.startswith(b"w"))
-    made.state[key] = made.state[key].replace(b'"format": 1', b'"format": 9')
+    made.state[key] = made.state[key].replace(b'"format": 2', b'"format": 9')
     made.restart()
-    with pytest.raises(StateError, match="expected format 1, got 9; move the state away"):
+    with pytest.raises(StateError, match="expected format 2, got 9; move the state away"):
         made.take([case(random, 60)])
 
 

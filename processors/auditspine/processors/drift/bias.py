@@ -133,6 +133,15 @@ class Assessment:
         own = self.groups[attribute][number].means.setdefault(measure, [0, 0.0, 0.0])
         own[:] = own[0] + rows, own[1] + total, own[2] + squares
 
+    def values(self, attribute: str, number: int, measure: str, values: Sequence[float]) -> None:
+        """Add values of rows of a group to a mean, one by one: however rows are cut, in order."""
+        own = self.groups[attribute][number].means.setdefault(measure, [0, 0.0, 0.0])
+        rows, total, squares = own
+        for value in values:
+            total += value
+            squares += value * value
+        own[:] = rows + len(values), total, squares
+
     def body(
         self,
         deployment: Mapping[str, Any],

@@ -6,12 +6,13 @@ where a number should be, NaN or infinity.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auditspine.processors.drift.fair_reference import GroupBlocks
 from auditspine.processors.drift.layout import (
     DECISION,
     INNER,
@@ -40,38 +41,44 @@ class Rows:
         rates: What rates count, 0 or 1, of shape (rows, rates); NaN where it cannot be told.
         positions: Positions of the events in their log.
         times: The broker's times, milliseconds.
+        favourable: 1 for a decision that the person hopes for, 0 for another; of shape (rows, 1).
+        codes: Numbers of the groups of people, of shape (rows, attributes); see
+            :class:`~.protected.Membership`.
     """
 
     scores: Floats
     rates: Floats
     positions: NDArray[np.int64]
     times: NDArray[np.int64]
+    favourable: Floats
+    codes: Floats
 
     def __len__(self) -> int:
         return int(self.positions.size)
 
     def __add__(self, other: "Rows") -> "Rows":
+        """Put rows behind these; they may know of more attributes."""
         return Rows(
             np.concatenate([self.scores, other.scores]),
             np.concatenate([self.rates, other.rates]),
             np.concatenate([self.positions, other.positions]),
             np.concatenate([self.times, other.times]),
+            np.concatenate([self.favourable, other.favourable]),
+            np.concatenate([_widen(self.codes, other.codes.shape[1]), other.codes]),
         )
 
     def part(self, start: int, end: int) -> "Rows":
         """Give some of the rows."""
-        return Rows(
-            self.scores[start:end],
-            self.rates[start:end],
-            self.positions[start:end],
-            self.times[start:end],
-        )
+        return Rows(*(getattr(self, each.name)[start:end] for each in fields(self)))
 
     def widened(self, scores: int, rates: int) -> "Rows":
         """Give the rows with room for further monitors, which know nothing of them."""
-        return Rows(
-            _widen(self.scores, scores), _widen(self.rates, rates), self.positions, self.times
-        )
+        return replace(self, scores=_widen(self.scores, scores), rates=_widen(self.rates, rates))
+
+    def group_blocks(self, start: int, end: int, block: int) -> GroupBlocks:
+        """Give some of the rows as groups see them, in blocks of so many."""
+        parts = (self.scores, self.rates, self.favourable, self.codes)
+        return GroupBlocks(*(each[start:end].reshape(-1, block, each.shape[1]) for each in parts))
 
     @property
     def hours(self) -> NDArray[np.int64]:
@@ -117,13 +124,21 @@ def grouped(events: Sequence[SealedEvent]) -> list[Group]:
     return list(groups.values())
 
 
-def columns(layout: Layout, events: Sequence[SealedEvent], groups: Sequence[Group]) -> Rows:
+def columns(
+    layout: Layout,
+    events: Sequence[SealedEvent],
+    groups: Sequence[Group],
+    hoped_for: frozenset[str] = frozenset(),
+    codes: Floats | None = None,
+) -> Rows:
     """Give what the monitors of a layout see of events.
 
     Args:
         layout: The inputs.
         events: The events.
         groups: The same events, by :func:`grouped`.
+        hoped_for: Decisions that a person hopes for.
+        codes: Numbers of the groups of people, as :class:`Rows` has them; None where there is none.
     """
     count = len(events)
     scores = np.full((count, len(layout.places)), np.nan)
@@ -136,6 +151,8 @@ def columns(layout: Layout, events: Sequence[SealedEvent], groups: Sequence[Grou
         rates,
         np.array([each.position for each in events], dtype=np.int64),
         np.array([each.appended_at for each in events], dtype=np.int64),
+        np.array([[float(each.body["decision"] in hoped_for)] for each in events]),
+        np.zeros((count, 0)) if codes is None else codes,
     )
 
 

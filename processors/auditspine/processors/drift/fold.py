@@ -1,6 +1,7 @@
 """The drift projection: monitors of each model at each deployment, over predictions and outcomes.
 
-It derives ``drift.signalled`` and, every few minutes, ``serving.observed``. What they mean for
+It derives ``drift.signalled``, every few minutes ``serving.observed``, and for each period
+``bias.assessed``. What they mean for
 people is decided elsewhere, by the alerts projection.
 """
 
@@ -39,10 +40,10 @@ class DriftProjection:
     """
 
     name = "drift"
-    logic_version = 1
+    logic_version = 2
     streams: tuple[str, ...] = ("inference", "outcomes")
     event_types: frozenset[str] = frozenset(("prediction.made", "outcome.observed"))
-    emits: frozenset[str] = frozenset(("drift.signalled", "serving.observed"))
+    emits: frozenset[str] = frozenset(("drift.signalled", "serving.observed", "bias.assessed"))
     tables: tuple[Table, ...] = (LEVELS,)
 
     def __init__(

@@ -14,10 +14,12 @@ from auditspine.processors.drift import signals
 from auditspine.processors.drift.columns import Group, columns, grouped
 from auditspine.processors.drift.errors import ProfileError
 from auditspine.processors.drift.layout import Layout, profiled_inputs
+from auditspine.processors.drift.people import People
 from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.drift.port import Prediction, Profiles
+from auditspine.processors.drift.protected import Membership
 from auditspine.processors.drift.rules import Rules
-from auditspine.processors.drift.seen import Seen
+from auditspine.processors.drift.seen import Seen, artifact
 from auditspine.processors.drift.signals import Family, Where
 from auditspine.processors.drift.tables import levels_row
 from auditspine.processors.drift.warming import MOST_INPUTS, begin, collect, ready
@@ -33,6 +35,10 @@ _ORDINALS = {
     "report": 0,
     "profile": 100,
     "burst": 101,
+    "threshold": 102,
+    "assessment": 103,
+    "excluded": 110,
+    "group": 130,
     "rule": 200,
     "feature": 1000,
     "monitor": 100_000,
@@ -68,13 +74,14 @@ class ModelWatch:
         key: Names it in the state.
         seen: What is known of it.
         watch: Its monitors.
+        people: The groups of people that it decides on.
 
     Attributes:
         watch: Its monitors.
     """
 
-    def __init__(self, key: str, seen: Seen, watch: Watch) -> None:
-        self._key, self._seen, self.watch = key, seen, watch
+    def __init__(self, key: str, seen: Seen, watch: Watch, people: People) -> None:
+        self._key, self._seen, self.watch, self._people = key, seen, watch, people
         self._saved = b""
         self._layout_changed = True
 
@@ -83,11 +90,12 @@ class ModelWatch:
         """Load it from the state, or begin with its first prediction."""
         known = step.state.get(_key("i", key))
         if known is None:
-            return cls(key, Seen.begin(first), Watch(Layout([])))
-        layout, arrays = step.state.get(_key("l", key)), step.state.get(_key("w", key))
+            return cls(key, Seen.begin(first), Watch(Layout([])), People())
+        layout, arrays, people = (step.state.get(_key(kind, key)) for kind in "lwg")
         watch = Watch(read_layout(layout or b"[]"))
         watch.load(arrays or b"")
-        loaded = cls(key, Seen.decode(known), watch)
+        groups = People() if people is None else People.decode(people)
+        loaded = cls(key, Seen.decode(known), watch, groups)
         loaded._saved, loaded._layout_changed = known, False
         return loaded
 
@@ -100,18 +108,20 @@ class ModelWatch:
         self._saved = self._seen.encode()
         state.put(_key("i", self._key), self._saved)
         state.put(_key("w", self._key), self.watch.encode())
+        state.put(_key("g", self._key), self._people.encode())
         if self._layout_changed:
             state.put(_key("l", self._key), self.watch.encode_layout())
             self._layout_changed = False
 
     def take(self, step: Step, events: Sequence[SealedEvent]) -> list[Prediction]:
         """Take predictions; give what their outcomes will ask for."""
-        start = 0
+        start, waiting = 0, list[Prediction]()
         while start < len(events):
             end = self._end(step, events, start)
-            self._piece(step, list(events[start:end]))
+            piece = list(events[start:end])
+            waiting += _waiting(piece, self._piece(step, piece))
             start = end
-        return _waiting(events)
+        return waiting
 
     def _end(self, step: Step, events: Sequence[SealedEvent], start: int) -> int:
         """Give where the piece that starts here ends: at the next report or a warm-up's end."""
@@ -125,7 +135,8 @@ class ModelWatch:
         later = (n for n in range(start, end) if is_due(events[n].appended_at, every_ms))
         return next(later, end)
 
-    def _piece(self, step: Step, events: list[SealedEvent]) -> None:
+    def _piece(self, step: Step, events: list[SealedEvent]) -> Membership:
+        """Take predictions up to the next decision; give the groups of people that they are of."""
         at = events[0].appended_at
         every_ms = step.policy.monitors.report_minutes * 60_000
         reports = self._seen.is_due(at, every_ms)
@@ -136,12 +147,16 @@ class ModelWatch:
         self._seen.note(events, {name for group in groups for name in group.names})
         self._rules(step, events)
         self._unknown(step, events, groups)
-        for found in self.watch.take(columns(self.watch.layout, events, groups)):
+        people = self._people.read(events, step.policy)
+        self._remarks(step, events, people)
+        hoped_for = step.policy.favourable(events[0].body["deployment"]["name"])
+        taken = columns(self.watch.layout, events, groups, hoped_for, people.codes)
+        for found in self.watch.take(taken, self._people.setting(self.watch.layout, step.policy)):
             if isinstance(found, Alarm):
                 self._alarm(step, found, events[found.row])
             else:
                 cause = events[found.row]
-                monitors, rows = self.watch.layout.monitors, self.watch.run_length
+                monitors, rows = self.watch.monitors, self.watch.run_length
                 step.levels.append(levels_row(self._seen, monitors, rows, found, cause))
         settings = step.policy.monitors
         inputs = ready(self._seen.warming, settings.warm_up_rows, settings.most_categories)
@@ -150,12 +165,17 @@ class ModelWatch:
             self._layout_changed = True
         if reports:
             self._report(step, events[-1])
+        return people
 
     def _begin(self, step: Step, event: SealedEvent) -> None:
         """Look for the profile and set the budget: at the first prediction of every report."""
         if not self._seen.profile_event_id:
             self._find_profile(step, event)
         self._set_budget(step, event)
+        body = self._people.assessed(event, artifact(self._seen.model), step.policy)
+        if body is not None:
+            ordinal, reason = _ORDINALS["assessment"], "the period of an assessment is over"
+            step.derived.append(Derived(event, ordinal, "bias.assessed", body, reason))
 
     def _find_profile(self, step: Step, event: SealedEvent) -> None:
         seen = self._seen
@@ -165,13 +185,15 @@ class ModelWatch:
         if found is not None and not problem:
             try:
                 inputs = profiled_inputs(found.profile, step.policy.monitors.most_categories)
+                watch = Watch(Layout(inputs))
+                self._people.profiled(watch, found.profile, step.policy, event)
             except ProfileError as exc:
                 problem = str(exc)
             else:
                 seen.profile_event_id = found.event_id
                 seen.warming.clear()
                 seen.signalled.clear()
-                self.watch, self._layout_changed = Watch(Layout(inputs)), True
+                self.watch, self._layout_changed = watch, True
         if problem and seen.speaks("profile", event.appended_at):
             detail = (
                 f"{problem}: what its first {step.policy.monitors.warm_up_rows} predictions look "
@@ -182,7 +204,7 @@ class ModelWatch:
     def _set_budget(self, step: Step, event: SealedEvent) -> None:
         rows = self._seen.rows_a_week(event.appended_at)
         allowed = step.policy.budget.false_alarms_per_week
-        monitors = max(self.watch.monitors, 1)
+        monitors = max(len(self.watch.monitors), 1)
         share = (1 - ERROR_SHARE) * allowed
         self.watch.set_run_length(max(_LEAST_RUN, monitors * rows / share))
 
@@ -214,6 +236,38 @@ class ModelWatch:
                 how = "is broken by" if evaluated else "cannot be evaluated on"
                 detail = f"the business rule {name} {how} a prediction"
                 self._tell(step, cause, "rule", ("rule", f"rule.{name}", detail), (1, 1), number)
+
+    def _remarks(self, step: Step, events: Sequence[SealedEvent], people: Membership) -> None:
+        """Tell of another threshold, of a new group, and of attributes that may not be read."""
+        for event in events:
+            moved = self._seen.rethresholds(event)
+            if moved is not None and self._seen.speaks("(threshold).changed", event.appended_at):
+                self._threshold(step, event, *moved)
+        for stage, rows, kind, words in (
+            ("excluded", people.excluded, "protected", "is excluded by the policy, and came"),
+            ("group", people.begun, "group", "has a group that was not there before"),
+        ):
+            numbers = Counter[int]()
+            for row, attribute in rows:
+                what = "excluded" if stage == "excluded" else "new"
+                name, cause = f"{attribute}.{what}", events[row]
+                if self._seen.speaks(name, cause.appended_at):
+                    detail = f"The protected attribute {attribute} {words}"
+                    self._tell(step, cause, stage, (kind, name, detail), (1, 1), numbers[row])
+                    numbers[row] += 1
+
+    def _threshold(self, step: Step, cause: SealedEvent, before: float, now: float) -> None:
+        name, first = "(threshold).changed", (cause.position, cause.appended_at)
+        detail = f"The threshold of decisions is {now:g} instead of {before:g}"
+        what = "threshold", name, detail
+        where, family = self._where(cause), self._family(step)
+        body = signals.of_rule(where, family, cause, what, (1, 1), first)
+        body["effect_size"] = now - before
+        body["reference"], body["current"] = (
+            {"rows": 1, "mean": value, "sd": None} for value in (before, now)
+        )
+        ordinal = _ORDINALS["threshold"]
+        step.derived.append(Derived(cause, ordinal, "drift.signalled", body, body["detail"]))
 
     def _unknown(self, step: Step, events: Sequence[SealedEvent], groups: Sequence[Group]) -> None:
         """Collect the values of features that no profile knows, and tell of new ones."""
@@ -258,7 +312,7 @@ class ModelWatch:
         return Where(body["deployment"], body["model"], self._seen.profile_event_id)
 
     def _family(self, step: Step) -> Family:
-        monitors = max(self.watch.monitors, 1)
+        monitors = max(len(self.watch.monitors), 1)
         share = (1 - ERROR_SHARE) * step.policy.budget.false_alarms_per_week
         rows = self.watch.run_length / monitors * share
         return Family(monitors, rows, step.policy.digest)
@@ -281,19 +335,21 @@ def _begun(tenant: str, deployment: str, rest: str = "") -> Any:
     return sha256(f"{tenant}\0{deployment}\0{rest}".encode("utf-8", "surrogatepass"))
 
 
-def _waiting(events: Sequence[SealedEvent]) -> list[Prediction]:
+def _waiting(events: Sequence[SealedEvent], people: Membership) -> list[Prediction]:
     """Give what outcomes will ask of predictions of one model at one deployment."""
     first = events[0]
     begun = _begun(first.envelope["tenant"], first.body["deployment"]["name"])
     model, place = first.body["model"], begun.digest()[:16]
     answered = (model["name"], model["version"], bytes(model["digest"]).hex())
     found = []
-    for event in events:
+    for event, members, without in zip(events, people.members, people.without, strict=True):
         body, key = event.body, begun.copy()
         key.update(body["prediction_id"].encode("utf-8", "surrogatepass"))
         made = event.envelope["occurred_at"] // 1000  # microseconds on the wire
         what = body["decision"], made, float(body["score"]), place
-        found.append(Prediction(key.digest()[:16], event.appended_at, answered, *what))
+        found.append(
+            Prediction(key.digest()[:16], event.appended_at, answered, *what, members, without)
+        )
     return found
 
 

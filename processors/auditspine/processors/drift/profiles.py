@@ -18,7 +18,7 @@ class ProfileIndex:
     """Folds the lifecycle log into profiles by model; see :class:`~.projection.port.Projection`."""
 
     name = "drift-profiles"
-    logic_version = 2
+    logic_version = 3
     streams: tuple[str, ...] = ("lifecycle",)
     event_types: frozenset[str] = frozenset(("run.completed",))
     emits: frozenset[str] = frozenset()
@@ -99,4 +99,5 @@ def _key(tenant: str, digest: bytes) -> bytes:
 def _plain(profile: Mapping[str, Any]) -> dict[str, Any]:
     """Give a profile as JSON takes it, without what only names it."""
     kept = ("rows", "numeric", "categorical", "score", "decision", "error_rate")
-    return {name: profile[name] for name in kept}
+    groups = profile.get("groups", [])  # runs of before there were groups have none
+    return {**{name: profile[name] for name in kept}, "groups": groups}

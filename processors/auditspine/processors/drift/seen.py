@@ -37,6 +37,7 @@ class Seen:
         signalled: When each monitor last signalled, its effect then and the rank of its tier.
         report: What was seen since the last report.
         usual: Predictions in a report on average, and how many reports there were, by hour of day.
+        thresholds: The last threshold by configuration of the deployment, and the latest of all.
     """
 
     tenant: str
@@ -51,6 +52,7 @@ class Seen:
     signalled: dict[str, tuple[int, float, int]] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)
     usual: dict[str, tuple[float, int]] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, event: SealedEvent) -> "Seen":
@@ -102,6 +104,23 @@ class Seen:
             return False
         self.signalled[monitor] = at, effect, rank
         return True
+
+    def rethresholds(self, event: SealedEvent) -> tuple[float, float] | None:
+        """Note a prediction's threshold; give the one before and it, where that is another.
+
+        Each configuration of the deployment has its own; a new one is held against the latest.
+        """
+        now = event.body["threshold"]
+        if now is None or now != now:  # noqa: PLR0124 - NaN is no threshold
+            return None
+        own, latest = bytes(event.body["deployment"]["digest"]).hex(), self.thresholds.get("")
+        before = self.thresholds.get(own, latest)
+        if before == now and latest == now:
+            return None
+        if own in self.thresholds or len(self.thresholds) <= _MOST_CONFIGURATIONS:
+            self.thresholds[own] = now
+        self.thresholds[""] = now
+        return None if before is None or before == now else (before, now)
 
     def is_due(self, at: int, every_ms: int) -> bool:
         """Tell whether a prediction begins a report; a clock that was far ahead begins anew."""

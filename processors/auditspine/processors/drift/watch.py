@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 from auditspine.processors.drift.columns import Rows
 from auditspine.processors.drift.detector import BLOCK, Bank
 from auditspine.processors.drift.excursion import Excursions
+from auditspine.processors.drift.fair import FairWatch, Taken
+from auditspine.processors.drift.fair_layout import Setting
 from auditspine.processors.drift.layout import Input, Layout, Monitor, read_input, write_input
 from auditspine.processors.drift.mixture import Flags, Floats
+from auditspine.processors.drift.starts import Starts
 from auditspine.processors.projection.errors import StateError
 
 REPORTED = 16
 """Blocks after which it is told how all monitors stand."""
 _TOGETHER = 8  # blocks that are stepped together; divides REPORTED
 
-_FORMAT = 1
+_FORMAT = 2
 _MAGIC = b"drift"
 
 
@@ -42,6 +45,7 @@ class Alarm:
         expected: Mean, standard deviation and rows of the reference.
         found: Mean and standard deviation in the window; the latter of places and rates alone.
         begun: Whether it is raised at this block, and not only followed: how far did it move?
+        since: Before and by when the change began, milliseconds, at 95%; None where not known.
     """
 
     index: int
@@ -55,6 +59,7 @@ class Alarm:
     expected: tuple[float, float, int]
     found: tuple[float, float | None]
     begun: bool = True
+    since: tuple[int | None, int | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +94,24 @@ class Watch:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self.fair = FairWatch()
         self.blocks = 0
         self.run_length = 1e5
         self._banks = layout.banks()
         self._excursions = Excursions(len(layout.monitors))
+        self._starts = Starts()
         self._rest: Rows | None = None
 
     @property
-    def monitors(self) -> int:
-        """How many monitors there are."""
-        return len(self.layout.monitors)
+    def monitors(self) -> list[Monitor]:
+        """All monitors: of inputs and answers, then of groups of people."""
+        return [*self.layout.monitors, *(each.monitor for each in self.fair.watched)]
 
     def drifting(self) -> tuple[list[str], list[str]]:
         """Give the features that are not as they were, and the kinds of what is of none."""
-        shifted = np.concatenate([bank.shifted for bank in self._banks])
-        found = [self.layout.monitors[index] for index in np.flatnonzero(shifted)]
+        shifted = np.concatenate([*(bank.shifted for bank in self._banks), self.fair.shifted])
+        every = self.monitors
+        found = [every[index] for index in np.flatnonzero(shifted)]
         features = sorted({each.feature for each in found if each.feature})
         return features, sorted({each.kind for each in found if not each.feature})
 
@@ -112,6 +120,7 @@ class Watch:
         self.run_length = rows
         for bank in self._banks:
             bank.set_run_length(rows)
+        self.fair.set_run_length(rows)
 
     def add(self, inputs: Sequence[Input]) -> None:
         """Watch more inputs from the next row on."""
@@ -125,11 +134,12 @@ class Watch:
         if self._rest is not None:
             self._rest = self._rest.widened(len(self.layout.places), len(self.layout.rates))
 
-    def take(self, rows: Rows) -> Iterator[Alarm | Levels]:
+    def take(self, rows: Rows, setting: Setting) -> Iterator[Alarm | Levels]:
         """Take rows; yield alarms in order of rows and monitors, and now and then how all stand.
 
         Args:
             rows: What the monitors see of them.
+            setting: How groups of people are compared.
         """
         kept = 0 if self._rest is None else len(self._rest)
         held = rows if self._rest is None else self._rest + rows
@@ -137,11 +147,19 @@ class Watch:
         sums = _sums(held, whole)
         while at < whole:
             end = min(whole, at + _TOGETHER - self.blocks % _TOGETHER)
-            yield from self._steps(sums.part(at, end), held, at, kept)
+            groups = None
+            if held.codes.shape[1]:
+                people = held.group_blocks(at * BLOCK, end * BLOCK, BLOCK)
+                groups = self.fair.steps(people, setting, sums.hours[at:end])
+            yield from self._steps(sums.part(at, end), groups, held, at, kept)
+            if groups is not None and self.blocks % _TOGETHER == 0:
+                self.fair.grow(setting)
             at = end
         self._rest = held.part(whole * BLOCK, len(held))
 
-    def _steps(self, sums: "_Sums", held: Rows, first: int, kept: int) -> Iterator[Alarm | Levels]:
+    def _steps(
+        self, sums: "_Sums", groups: Taken | None, held: Rows, first: int, kept: int
+    ) -> Iterator[Alarm | Levels]:
         """Take some blocks, of which only the last can be one after which all levels are told."""
         rates = (sums.rate_totals, sums.rate_totals, sums.rate_counts)
         places = (sums.totals, sums.squares, sums.counts)
@@ -155,22 +173,32 @@ class Watch:
             start = (first + block) * BLOCK
             where = (int(held.positions[start]), int(held.times[start]))
             self._excursions.add(values[block], squares[block], counts[block], expected, where)
+            self._starts.add(where)
             self.blocks += 1
             row = start + BLOCK - 1 - kept
+            end = int(held.times[start + BLOCK - 1])
             for index in self._excursions.follow(alarms[block]):
-                yield self._alarm(index, row, begun=bool(alarms[block, index]))
+                yield self._alarm(index, row, end, begun=bool(alarms[block, index]))
+            if groups is not None:
+                for index, begun in self.fair.follow(groups, block, where):
+                    yield self._fair_alarm(index, row, end, begun=begun)
         if self.blocks % REPORTED == 0:
-            found = self._excursions.found(expected.means)
-            last = (first + len(alarms)) * BLOCK - 1 - kept
-            yield Levels(last, self.blocks, self._levels(), expected.means, found)
+            yield self._levels((first + len(alarms)) * BLOCK - 1 - kept)
 
-    def _levels(self) -> Floats:
+    def _levels(self, row: int) -> Levels:
         """Give how near each monitor is to an alarm: 1 as long as it is in a shift."""
-        levels = np.concatenate([bank.level for bank in self._banks])
-        shifted = np.concatenate([bank.shifted for bank in self._banks])
-        return np.where(shifted != 0, 1.0, np.minimum(levels, 1.0))
+        levels = np.concatenate([*(bank.level for bank in self._banks), self.fair.level])
+        shifted = np.concatenate([*(bank.shifted for bank in self._banks), self.fair.shifted])
+        expected = self.layout.expected.means
+        return Levels(
+            row,
+            self.blocks,
+            np.where(shifted != 0, 1.0, np.minimum(levels, 1.0)),
+            np.concatenate([expected, self.fair.expected]),
+            np.concatenate([self._excursions.found(expected), self.fair.found()]),
+        )
 
-    def _alarm(self, index: int, row: int, *, begun: bool) -> Alarm:
+    def _alarm(self, index: int, row: int, end: int, *, begun: bool) -> Alarm:
         expected = self.layout.expected
         mean, sd = float(expected.means[index]), float(expected.sds[index])
         window = self._excursions.window(index, mean)
@@ -194,6 +222,26 @@ class Watch:
             (mean, sd, int(expected.rows[index])),
             (window.mean, None if is_scale else window.sd),
             begun,
+            self._starts.interval(window, abs(window.mean - mean) / sd, end),
+        )
+
+    def _fair_alarm(self, index: int, row: int, end: int, *, begun: bool) -> Alarm:
+        watched = self.fair.watched[index]
+        window, mean, sd = self.fair.window(index)
+        unit = watched.unit
+        return Alarm(
+            len(self.layout.monitors) + index,
+            watched.monitor,
+            row,
+            self.fair.effect(index, window),
+            self.run_length * watched.share,
+            window.rows,
+            window.position,
+            window.at,
+            (mean * unit, sd * unit, int(watched.rows)),
+            (window.mean * unit, None),
+            begun,
+            self._starts.interval(window, abs(window.mean - mean) / sd, end),
         )
 
     def encode(self) -> bytes:
@@ -204,14 +252,16 @@ class Watch:
             for key, array in bank.state().items()
         }
         arrays |= {f"x.{key}": array for key, array in self._excursions.arrays.items()}
+        people, more = self.fair.state()
+        arrays |= {f"f.{key}": array for key, array in more.items()}
+        arrays["starts"] = self._starts.array
         if self._rest is not None:
             arrays |= {
-                "rest.scores": self._rest.scores,
-                "rest.rates": self._rest.rates,
-                "rest.positions": self._rest.positions.astype(float),
-                "rest.times": self._rest.times.astype(float),
+                f"rest.{each.name}": getattr(self._rest, each.name).astype(float)
+                for each in fields(Rows)
             }
-        return pack({"blocks": self.blocks, "run_length": self.run_length}, arrays)
+        head = {"blocks": self.blocks, "run_length": self.run_length, "fair": people}
+        return pack(head, arrays)
 
     def load(self, value: bytes) -> None:
         """Go on from what :meth:`encode` gave for the same layout.
@@ -224,9 +274,12 @@ class Watch:
         try:
             for name, bank in zip("psr", self._banks, strict=True):
                 bank.load(_under(arrays, f"{name}."))
+            self.fair.load(head["fair"], _under(arrays, "f."))
         except (ValueError, KeyError) as exc:
             raise StateError(f"a monitor's state cannot be used: {exc}") from exc
+        self.fair.run_length = self.run_length
         self._excursions.arrays.update(_under(arrays, "x."))
+        self._starts = Starts(arrays["starts"])
         rest = _under(arrays, "rest.")
         if rest:
             self._rest = Rows(
@@ -234,6 +287,8 @@ class Watch:
                 rest["rates"],
                 rest["positions"].astype(np.int64),
                 rest["times"].astype(np.int64),
+                rest["favourable"],
+                rest["codes"],
             )
 
     def encode_layout(self) -> bytes:
