@@ -29,7 +29,7 @@ def measure(backbone: Backbone) -> dict[str, float]:
     """Give milliseconds of requests one after another, and the rate of many at once.
 
     Every request is of a model with 20 features, 5 snapshots and 2 approvals, and is allowed by
-    the shipped policy's 17 rules.
+    the shipped policy's rules.
     """
     team = Team.of(TENANT, PRODUCER, read_key(backbone.key))
     with ExitStack() as stack:

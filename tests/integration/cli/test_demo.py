@@ -50,10 +50,10 @@ def assert_the_gate_and_what_went_past_it(told: str) -> None:
     assert [asked, *signed, allowed.start()] == sorted([asked, *signed, allowed.start()])
     lacking = told[asked : signed[0]]
     assert re.search(r"✗  enough_approvals +Too few people have approved it", lacking)
-    assert "16 of 17 rules hold" in lacking
+    assert "17 of 18 rules hold" in lacking
     assert "[CAUTION] mortgage-denial 2 waits for 2 more approvals for production" in lacking
     assert "its serving guard says block: no release decision allows it" in told[:asked]
-    assert "17 of 17 rules hold" in told[allowed.start() :]
+    assert "18 of 18 rules hold" in told[allowed.start() :]
     decision_id = allowed[1]
     assert f"its serving guard says serve, by {decision_id}" in told
     assert "the release processor finds mortgage-denial-api allowed" in told

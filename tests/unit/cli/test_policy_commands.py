@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 def test_check_tells_rules_overlays_and_digest() -> None:
     done = run("check")
     assert done.returncode == 0, done.stderr
-    assert "high 16 rules" in done.stdout
+    assert "high 17 rules" in done.stdout
     assert "bias_reported cannot be waived; adverse_action_explained is added" in done.stdout
     assert "development → staging → production" in done.stdout
     assert "no identity provider" in done.stdout

@@ -22,6 +22,7 @@ SPOILT: Mapping[str, Mapping[str, Any]] = {
     "no_open_alert": {"alerts.open": ["alert-1"]},
     "validation_passed": {"validation.passed": False},
     "bias_reported": {"bias.reported": False},
+    "fair_in_service": {"fairness.selection_ratio_high": 0.79},
     "explained": {"explanation.attached": False},
     "adverse_action_explained": {"explanation.attached": False},
 }

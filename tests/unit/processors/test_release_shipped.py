@@ -21,7 +21,13 @@ CASES = [
     for risk_class, jurisdictions in EVERY_SET
     for rule in shipped_policy().ruleset(risk_class, jurisdictions).rules
 ]
-PEOPLE_LATER = {"enough_approvals", "validation_passed", "bias_reported", "explained"}
+PEOPLE_LATER = {
+    "enough_approvals",
+    "validation_passed",
+    "bias_reported",
+    "fair_in_service",
+    "explained",
+}
 
 
 def results(ruleset: RuleSet, facts: dict) -> dict[str, str]:
@@ -107,7 +113,8 @@ def test_where_models_are_made_people_need_not_approve_yet_but_bytes_count() -> 
 
 def test_people_mend_by_deciding_and_what_is_given_up_later_is_taken_back() -> None:
     rules = shipped_policy().ruleset("high", ("eu", "us")).rules
-    assert {r.id for r in rules if r.otherwise == "review"} == {"enough_approvals", "no_open_alert"}
+    for_people = {"enough_approvals", "no_open_alert", "fair_in_service"}
+    assert {r.id for r in rules if r.otherwise == "review"} == for_people
     continuous = {"not_quarantined", "enough_approvals", "no_rejection", "artifact_digest_approved"}
     assert {r.id for r in rules if r.continuous} == continuous
     assert not any(r.waivable for r in rules if r.continuous)
@@ -155,6 +162,7 @@ def test_every_domain_has_a_class_and_an_unknown_one_the_strictest() -> None:
                 }
             ),
             "bias": st.fixed_dictionaries({"attributes": st.lists(st.sampled_from(["sex"]))}),
+            "fairness": st.fixed_dictionaries({"selection_ratio_high": st.floats(0, 1)}),
         }
     ),
     tighter=st.fixed_dictionaries(
@@ -162,6 +170,7 @@ def test_every_domain_has_a_class_and_an_unknown_one_the_strictest() -> None:
             "approvals": st.integers(2, 4),
             "validation_days": st.integers(0, 365),
             "bias_attributes": st.integers(1, 3),
+            "selection_ratio": st.one_of(st.floats(0.8, 1), st.just(1)),
         }
     ),
 )

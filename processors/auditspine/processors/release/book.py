@@ -8,6 +8,7 @@ Keys are a letter and the JSON of what follows::
     y  tenant, run                       who ran it
     v  tenant, digest                    validations of a model, the latest last
     x  tenant, digest                    explanations of a model
+    f  tenant, digest                    assessments of bias, the latest last
     s  tenant, digest                    what a snapshot, labels or a feature came of
     d  tenant, digest                    the dataset
     g  tenant, digest                    what was flagged, deprecated, retired or quarantined

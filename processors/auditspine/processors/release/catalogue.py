@@ -13,7 +13,7 @@ from auditspine.ledger.errors import LedgerError
 from auditspine.ledger.intoto import covers
 from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.projection.port import SealedEvent
-from auditspine.processors.release import making
+from auditspine.processors.release import fairness, making
 from auditspine.processors.release.book import Book
 from auditspine.processors.release.making import Touched
 
@@ -182,6 +182,7 @@ TAKERS: Mapping[str, Callable[[Book, SealedEvent], Touched]] = MappingProxyType(
         "artifact.quarantined": quarantined,
         "serving_state.changed": serving_changed,
         "artifact.signed": signed,
+        "bias.assessed": fairness.assessed,
         "alert.raised": alerted,
         "alert.resolved": alert_resolved,
     }

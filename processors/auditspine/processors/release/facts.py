@@ -11,6 +11,7 @@ from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.release.book import Book
 from auditspine.processors.release.catalogue import EVERY_MODEL
 from auditspine.processors.release.counting import Count, count, persons
+from auditspine.processors.release.fairness import fairness
 from auditspine.processors.release.policy import ReleasePolicy
 from auditspine.processors.release.sources import QUARANTINED, Sources, sources_of, violations
 from auditspine.processors.release.values import Request
@@ -80,6 +81,7 @@ def gather(
         "features": lambda: _features(book, tenant, said or {}, evidence),
         "sources": lambda: {"unknown": sources.unknown, "flagged": sources.flagged},
         "purpose": lambda: {"violations": violations(sources, request.purpose)},
+        "fairness": lambda: fairness(book, tenant, request, at, evidence),
         "alerts": lambda: _alerts(book, tenant, request, evidence),
         "environments": lambda: _environments(book, policy, tenant, request, evidence),
         "signature": lambda: _signature(book, tenant, digest, evidence),

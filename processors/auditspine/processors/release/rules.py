@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from auditspine.processors.release.vocabulary import PARAMETERS, Expression, compiled
+from auditspine.processors.release.vocabulary import PARAMETERS, SUMMARY, Expression, compiled
 
 Scalar: TypeAlias = int | float | bool | str
 Otherwise: TypeAlias = Literal["deny", "review"]
@@ -105,7 +105,7 @@ def _judge(rule: Rule, known: Mapping[str, Any]) -> Judged:
         what = type(exc).__name__
         return Judged(rule, "error", f"The rule cannot be evaluated ({what}), so it is not kept.")
     if verdict is True:
-        return Judged(rule, "passed", "The rule is kept.")
+        return Judged(rule, "passed", f"The rule is kept{_summed(expression, known)}.")
     if verdict is False:
         return Judged(rule, "failed", rule.reason + _shown(rule, known))
     return Judged(rule, "error", "The rule came to no boolean, so it is not kept.")
@@ -132,6 +132,12 @@ def _missing(expression: Expression, known: Mapping[str, Any]) -> str:
 def _shown(rule: Rule, known: Mapping[str, Any]) -> str:
     told = [f"{_label(path)}: {_words(_value(path, known))}" for path in rule.shows]
     return f" ({'; '.join(told)})" if told else ""
+
+
+def _summed(expression: Expression, known: Mapping[str, Any]) -> str:
+    """Give what the facts' summaries say, of those that a rule reads."""
+    told = [_words(known[each][SUMMARY]) for each in expression.reads if SUMMARY in known[each]]
+    return f": {'; '.join(told)}" if told else ""
 
 
 def _label(path: str) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 import cel
 
 PARAMETERS = "parameters"
+SUMMARY = "summary"
+"""A fact that says its group in words: it is told with a rule that is kept, too."""
 
 EXAMPLE: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -54,6 +56,20 @@ EXAMPLE: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "critical": 0,
         },
         "bias": {"reported": True, "attributes": ["attribute"]},
+        "fairness": {
+            "assessed": True,
+            "age_days": 1,
+            "selection_gap": 0.1,
+            "selection_gap_least": 0.05,
+            "selection_gap_groups": "attribute 1 and 2",
+            "true_positive_gap": 0.1,
+            "true_positive_gap_least": 0.05,
+            "true_positive_gap_groups": "attribute 1 and 2",
+            "selection_ratio": 0.9,
+            "selection_ratio_high": 0.95,
+            "selection_ratio_groups": "attribute 1 and 2",
+            "summary": "what was assessed",
+        },
         "explanation": {"attached": True},
         "features": {"used": ["feature"], "deprecated": ["feature"]},
         "sources": {"unknown": ["source"], "flagged": ["source"]},
