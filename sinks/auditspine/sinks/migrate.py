@@ -24,6 +24,7 @@ TABLES = (
     *("lineage_nodes", "lineage_edges", "lineage_marks"),
     *("access_grants", "access_verdicts", "access_reviews"),
     *("alerts", "alert_history", "serving_states", "drift_levels"),
+    "monitor_precision",
     *("release_decisions", "release_states", "release_exceptions", "release_deployments"),
 )
 VIEWS = (

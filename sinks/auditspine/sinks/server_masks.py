@@ -205,6 +205,14 @@ MASKS: Mapping[str, Mask] = MappingProxyType(
             ),
             hidden=("monitors", "version"),  # a monitor's name may hold a category
         ),
+        "monitor_precision": Mask(
+            shown=(
+                *("origin", "tenant", "deployment", "model", "kind", "feature", "risk_class"),
+                *("signals", "true_alerts", "false_alerts", "expected_alerts"),
+                *("true_effects", "false_effects"),
+            ),
+            hidden=("monitor", "version"),  # a monitor's name may hold a category
+        ),
         "serving_states": Mask(
             shown=(
                 *("origin", "tenant", "deployment", "model", "model_version", "model_digest"),

@@ -109,6 +109,7 @@ def projected_rows() -> list[str]:
             ("alert_history", "alert_id, who, detail", ("a-1", ada, secret)),
             ("serving_states", "deployment, reason", ("risk-eu", secret)),
             ("drift_levels", "deployment, block", ("risk-eu", 1)),
+            ("monitor_precision", "deployment, monitor", ("risk-eu", secret)),
             ("release_decisions", "decision_id, requester, reason", ("d-1", ada, secret)),
             ("release_states", "decision_id, reason", ("d-1", secret)),
             ("release_exceptions", "exception_id, granted_by, refused", ("e-1", ada, secret)),

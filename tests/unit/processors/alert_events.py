@@ -8,7 +8,7 @@ from typing import Any, cast
 from tests.unit.processors.memory_state import Memory
 
 from auditspine.processors.alerts.fold import AlertsProjection
-from auditspine.processors.alerts.tables import ALERTS, HISTORY, SERVING_STATES
+from auditspine.processors.alerts.tables import ALERTS, HISTORY, PRECISION, SERVING_STATES
 from auditspine.processors.drift.policy import DriftPolicy, parse_policy, shipped_policy
 from auditspine.processors.projection.findings import FINDINGS
 from auditspine.processors.projection.port import DERIVED, Derived, SealedEvent, Table
@@ -21,10 +21,16 @@ MINUTE = 60_000
 LOG = "local/c/lifecycle/0"
 EVIDENCE = "local/c/inference/3"
 
+INVESTIGATED = ["alert.raised", "investigation.opened", "investigation.analysed"]
+"""What is said of an alert of the review tier."""
+STOPPED = [*INVESTIGATED[:2], "serving_state.changed", "investigation.analysed"]
+"""What is said of one of the tier that stops the line."""
+
 TABLES: dict[Table, tuple[str, ...]] = {
     ALERTS: ("tenant", "alert_id", "origin"),
     HISTORY: ("tenant", "alert_id", "origin", "position", "ordinal"),
     SERVING_STATES: ("tenant", "deployment", "model_digest", "origin"),
+    PRECISION: ("tenant", "deployment", "model", "monitor", "origin"),
     FINDINGS: ("finding_id",),
 }
 

@@ -6,7 +6,9 @@ from dataclasses import fields, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.processors.alert_events import (
+    INVESTIGATED,
     LOG,
+    STOPPED,
     Log,
     deployed,
     event,
@@ -260,11 +262,7 @@ def test_whatever_a_signal_says_what_follows_is_fit_for_the_contract() -> None:
     )
     assert said == []  # a kind that the policy does not know is recorded only
     said = log.escalate(log.alerts()[0]["alert_id"], "stop_the_line")
-    assert [name for name, _ in said] == [
-        "alert.raised",
-        "investigation.opened",
-        "serving_state.changed",
-    ]
+    assert [name for name, _ in said] == STOPPED
     log.signal(deployment=odd, started_at=2**62, evidence={"origin": "o", "first": 9, "last": 1})
     assert log.alerts()[-1]["since"] == micros(0)
 
@@ -389,7 +387,7 @@ def test_events_are_read_as_they_come_off_the_wire() -> None:
         got = decoder.decode(encode(parse_json(example(name))))
         at = micros(0) // 1000 + position
         log.fold([SealedEvent(LOG, position, at, name, got.envelope, got.body)])
-    assert [each.event_type for each in log.derived] == ["alert.raised", "investigation.opened"]
+    assert [each.event_type for each in log.derived] == INVESTIGATED
     assert log.alerts()[0]["features"] == ["debt_to_income"]
     for each in log.derived:
         published(each)

@@ -1,7 +1,12 @@
 """What people say about alerts, who is told when, and what holds a model back."""
 
 import pytest
-from tests.unit.processors.alert_events import Log, policy_with, ref
+from tests.unit.processors.alert_events import (
+    STOPPED,
+    Log,
+    policy_with,
+    ref,
+)
 
 REVIEW, STOP = 240, 15  # minutes until an alert that nobody acknowledged is raised again
 
@@ -63,7 +68,7 @@ def test_a_silenced_alert_is_raised_and_acts_but_tells_nobody_until_the_silence_
     else:
         log.silence(0, 120, deployment="risk-eu")
     said = log.signal(effect_size=3.0)
-    assert types(said) == ["alert.raised", "investigation.opened", "serving_state.changed"]
+    assert types(said) == STOPPED
     assert "notify" not in said[0][1].actions
     assert "fallback" in said[0][1].actions
     assert log.alerts()[0]["silenced_until"] is not None
@@ -135,7 +140,7 @@ def test_a_silence_that_cannot_be_is_a_finding(log, what) -> None:
 def test_a_person_escalates(log) -> None:
     alert_id = log.signal()[0][1].alert_id
     said = log.escalate(alert_id, "stop_the_line")
-    assert types(said) == ["alert.raised", "investigation.opened", "serving_state.changed"]
+    assert types(said) == STOPPED
     assert (said[0][1].cause, said[0][1].previous_tier) == ("person", "caution")
 
 
@@ -220,7 +225,7 @@ def test_a_disposition_stands_for_the_cool_down_and_then_it_is_raised_in_full(lo
     assert log.serving() == {"risk-eu 3": ("live", False, False)}
     log.minute = 61
     said = log.signal(effect_size=3.0)
-    assert types(said) == ["alert.raised", "investigation.opened", "serving_state.changed"]
+    assert types(said) == STOPPED
     assert "notify" in said[0][1].actions
     assert said[1][1].investigation_id.endswith("-2")
     log.disposition(alert_id, resume=True)

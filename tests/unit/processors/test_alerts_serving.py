@@ -3,7 +3,15 @@
 import json
 
 import pytest
-from tests.unit.processors.alert_events import EVIDENCE, Log, micros, policy_with, ref
+from tests.unit.processors.alert_events import (
+    EVIDENCE,
+    INVESTIGATED,
+    STOPPED,
+    Log,
+    micros,
+    policy_with,
+    ref,
+)
 
 GRACE, SILENT = 5, 65  # minutes
 
@@ -32,7 +40,7 @@ def test_another_model_is_an_alert_after_the_grace(log) -> None:
     assert log.observe("4") == []
     assert log.beat(11 - 1 + GRACE - 0.1) == []
     said = log.beat(11 - 1 + GRACE)
-    assert types(said) == ["alert.raised", "investigation.opened", "serving_state.changed"]
+    assert types(said) == STOPPED
     body = said[0][1]
     assert (body.kind, body.cause, body.tier) == ("served", "served", "stop_the_line")
     assert body.model.version == "4"
@@ -258,7 +266,7 @@ def test_what_reports_still_find_drifting_goes_on_without_a_new_signal(log) -> N
 def test_what_goes_on_for_long_asks_for_more(log) -> None:
     log.signal("dti")
     said = [name for minute in range(60, 1561, 60) for name in drifting(log, minute, "dti")]
-    assert said == ["alert.raised", "investigation.opened"]
+    assert said == INVESTIGATED
     [alert] = log.alerts()
     assert (alert["tier"], alert["level"]) == ("review", 1)
 
@@ -312,7 +320,7 @@ def test_a_model_that_is_not_approved_is_an_alert_from_its_second_report(log) ->
     approve(log, "2")  # so the tenant decides on models
     log.minute = 6
     said = log.observe("3")
-    assert types(said) == ["alert.raised", "investigation.opened", "serving_state.changed"]
+    assert types(said) == STOPPED
     assert "which no approval that holds allows" in said[0][1].title
 
 
@@ -402,4 +410,4 @@ def test_several_features_that_go_on_for_long_ask_for_more_as_one_does(log) -> N
     for feature in ("dti", "age", "ltv"):
         log.signal(feature)
     said = [name for minute in range(60, 1561, 60) for name in drifting(log, minute, "ltv")]
-    assert said == ["alert.raised", "investigation.opened"]
+    assert said == INVESTIGATED

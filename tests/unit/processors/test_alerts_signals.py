@@ -1,7 +1,15 @@
 """Signals become alerts: few, of the right tier, and each with what it asks for."""
 
 import pytest
-from tests.unit.processors.alert_events import Log, event, policy_with, ref, signal
+from tests.unit.processors.alert_events import (
+    INVESTIGATED,
+    STOPPED,
+    Log,
+    event,
+    policy_with,
+    ref,
+    signal,
+)
 
 from auditspine.processors.alerts.causes import fingerprint
 from auditspine.processors.alerts.fold import AlertsProjection
@@ -36,7 +44,7 @@ def test_a_weak_signal_is_a_caution_that_tells_its_owner(log) -> None:
 
 def test_a_strong_signal_opens_an_investigation_that_blocks_promotion(log) -> None:
     said = log.signal(effect_size=0.6)
-    assert types(said) == ["alert.raised", "investigation.opened"]
+    assert types(said) == INVESTIGATED
     opened = said[1][1]
     assert opened.alert_id == said[0][1].alert_id
     assert opened.promotion_blocked
@@ -45,7 +53,7 @@ def test_a_strong_signal_opens_an_investigation_that_blocks_promotion(log) -> No
 
 def test_a_very_strong_signal_stops_the_line(log) -> None:
     said = log.signal(effect_size=-2.5)
-    assert types(said) == ["alert.raised", "investigation.opened", "serving_state.changed"]
+    assert types(said) == STOPPED
     state = said[2][1]
     assert (state.state, state.releases_frozen, state.quarantined) == ("fallback", True, False)
     assert state.model.version == "3"
@@ -61,7 +69,7 @@ def test_what_no_row_of_the_policy_matches_is_recorded_and_nobody_is_told() -> N
     log = Log(policy_with(('kinds = ["location", "scale", ', 'kinds = ["scale", ')))
     assert log.signal(effect_size=0.1) == []
     assert log.alerts()[0]["tier"] == "informational"
-    assert types(log.signal(effect_size=0.7)) == ["alert.raised", "investigation.opened"]
+    assert types(log.signal(effect_size=0.7)) == INVESTIGATED
 
 
 def test_an_informational_alert_ends_without_a_word() -> None:
@@ -196,7 +204,7 @@ def test_a_feature_that_joins_many_with_a_higher_tier_tells(log) -> None:
     for name in "abc":
         log.signal(name)
     said = log.signal("d", effect_size=0.7)
-    assert types(said) == ["alert.raised", "investigation.opened"]
+    assert types(said) == INVESTIGATED
     assert (said[0][1].kind, said[0][1].tier) == ("several", "review")
 
 
@@ -204,7 +212,7 @@ def test_many_features_have_the_highest_tier_among_theirs_and_its_hold(log) -> N
     log.signal("a", effect_size=3.0)
     log.signal("b")
     said = log.signal("c")
-    assert types(said)[:2] == ["alert.raised", "investigation.opened"]
+    assert types(said)[:2] == INVESTIGATED[:2]
     assert said[0][1].tier == "stop_the_line"
     assert "serving_state.changed" not in types(said)  # it is held already
     many = said[0][1].alert_id

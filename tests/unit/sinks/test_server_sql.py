@@ -52,6 +52,7 @@ def test_an_analyst_reads_the_masked_views_of_its_tenant_alone() -> None:
             *("evidence", "access_edges", "access_verdicts", "access_grants", "access_reviews"),
             *("findings", "lineage_nodes", "lineage_edges", "lineage_marks"),
             *("alerts", "alert_history", "serving_states", "drift_levels"),
+            "monitor_precision",
             *("release_decisions", "release_states", "release_exceptions", "release_deployments"),
         )
     }

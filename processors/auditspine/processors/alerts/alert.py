@@ -6,7 +6,7 @@ which never goes back (see :mod:`~auditspine.processors.alerts.clock`).
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from auditspine.processors.alerts.causes import SEVERAL, Ref, Seen
 from auditspine.processors.drift.policy import Tier
@@ -15,9 +15,22 @@ from auditspine.processors.projection.fit import as_name, as_sentence
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MOST_FEATURES = 200  # of one alert that are named: an event holds 512 KiB
 _MOST_SIGNALS = 32  # event ids of the latest signals; the opening one is always kept
+_MOST_MONITORS = 64  # of one alert whose precision is counted
 _NAMED = 5  # features that a title names
 
 OPEN, ACKNOWLEDGED, RESOLVED = "open", "acknowledged", "resolved"
+
+
+class Watched(NamedTuple):
+    """A monitor whose signals an alert rests on.
+
+    Attributes:
+        monitor: The monitor.
+        effect: Its largest effect, signed.
+    """
+
+    monitor: str
+    effect: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,7 @@ class Alert:
         investigating: Whether the latest is open.
         silent: Whether the silence that it tells of goes on.
         elsewhere: The log that opened it where it is not the state's own.
+        monitors: Monitors that signalled it, since a person last ended it.
     """
 
     alert_id: str
@@ -99,6 +113,7 @@ class Alert:
     investigating: bool = False
     silent: bool = False
     elsewhere: str = ""
+    monitors: tuple[Watched, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -134,6 +149,7 @@ class Alert:
             since=min(self.since, seen.since),
             last=clock,
             last_signal_at=at,
+            monitors=widest(self.monitors, seen),
         )
         return alert.titled() if self.kind == SEVERAL else alert
 
@@ -153,6 +169,7 @@ class Alert:
             evidence=evidence,
             since=min(self.since, other.since),
             began=min(self.began, other.began),
+            monitors=_together(self.monitors, other.monitors),
         )
         return alert.titled()
 
@@ -214,8 +231,21 @@ class Alert:
             fields[name] = Ref(**fields[name])
         for name in ("features", "signal_ids"):
             fields[name] = tuple(fields[name])
+        fields["monitors"] = tuple(Watched(*each) for each in fields.get("monitors", ()))
         fields["evidence"] = tuple((log, first, last) for log, first, last in fields["evidence"])
         return cls(**fields)
+
+
+def widest(known: tuple[Watched, ...], seen: Seen) -> tuple[Watched, ...]:
+    """Give an alert's monitors after a signal, each with its largest effect."""
+    return _together(known, (Watched(seen.monitor, seen.effect),)) if seen.monitor else known
+
+
+def _together(known: tuple[Watched, ...], more: tuple[Watched, ...]) -> tuple[Watched, ...]:
+    largest: dict[str, float] = {}
+    for monitor, effect in (*known, *more):
+        largest[monitor] = max(largest.get(monitor, 0.0), effect, key=abs)
+    return tuple(Watched(*each) for each in list(largest.items())[:_MOST_MONITORS])
 
 
 def _widened(

@@ -14,16 +14,24 @@ Keys are a letter and the JSON of what follows::
     e  tenant                                  whether any model was ever decided on
     u  tenant                                  patterns of the policy that matched no feature yet
     t  tenant, origin, …, monitor              events of a monitor that were taken
+    z  tenant, deployment, model digest        what monitors of the place signalled of late
+    i  tenant, fingerprint                     what the latest analysis of its investigation found
+    m  tenant, deployment, model, monitor      how often a monitor was right
+
+Names upstream have keys of their own (:mod:`~auditspine.processors.alerts.upstream`).
 """
 
 import json
 from typing import Any, NamedTuple
 
 from auditspine.processors.alerts.alert import Alert
+from auditspine.processors.alerts.analysis import Found
 from auditspine.processors.alerts.clock import Clock
 from auditspine.processors.alerts.deployments import Deployment
 from auditspine.processors.alerts.places import Place
+from auditspine.processors.alerts.precision import Precision
 from auditspine.processors.alerts.repeats import Mark, Taken
+from auditspine.processors.alerts.signs import Signs
 from auditspine.processors.alerts.silences import Silence
 from auditspine.processors.projection.port import State
 
@@ -94,9 +102,38 @@ class Book:
     def forget_alert(self, tenant: str, alert: Alert) -> None:
         """Forget an alert."""
         self._state.put(_key("a", tenant, alert.fingerprint), b"")
+        if alert.investigations:
+            self._state.put(_key("i", tenant, alert.fingerprint), b"")
         others = self.alerts(tenant)
         others.pop(alert.alert_id, None)
         self._write(_key("o", tenant), others)
+
+    def found(self, tenant: str, mark: str) -> Found | None:
+        """Give what the latest analysis of a fingerprint's alert found; None for none."""
+        stored = self._state.get(_key("i", tenant, mark))
+        return Found.decode(stored) if stored else None
+
+    def put_found(self, tenant: str, mark: str, found: Found) -> None:
+        """Note what an analysis found."""
+        self._state.put(_key("i", tenant, mark), found.encode())
+
+    def signs(self, tenant: str, place: tuple[str, str]) -> Signs:
+        """Give what monitors of a place signalled of late."""
+        stored = self._state.get(_key("z", tenant, *place))
+        return Signs.decode(stored) if stored else Signs()
+
+    def put_signs(self, tenant: str, place: tuple[str, str], signs: Signs) -> None:
+        """Note what monitors of a place signalled of late."""
+        self._state.put(_key("z", tenant, *place), signs.encode())
+
+    def precision(self, tenant: str, monitor: tuple[str, str, str]) -> Precision:
+        """Give how often a monitor was right: names of the deployment, the model, the monitor."""
+        stored = self._state.get(_key("m", tenant, *monitor))
+        return Precision.decode(stored) if stored else Precision()
+
+    def put_precision(self, tenant: str, monitor: tuple[str, str, str], known: Precision) -> None:
+        """Note how often a monitor was right."""
+        self._state.put(_key("m", tenant, *monitor), known.encode())
 
     def place(self, tenant: str, place: tuple[str, str]) -> Place:
         """Give a place, by name of the deployment and digest of the model."""

@@ -23,7 +23,7 @@ SILENCE = "silence"
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MAX_POSITION = 2**63 - 1
-_EARLIEST = 31_536_000_000_000  # the year 1971, where times of the contract begin, microseconds
+EARLIEST = 31_536_000_000_000  # the year 1971, where times of the contract begin, microseconds
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -77,6 +77,7 @@ class Seen:
         last: Position of the last.
         since: When it began, microseconds since 1970.
         title: One sentence.
+        monitor: The monitor that signals it; empty when none does.
     """
 
     deployment: Ref
@@ -92,6 +93,7 @@ class Seen:
     last: int
     since: int
     title: str
+    monitor: str = ""
 
     @property
     def place(self) -> tuple[str, str]:
@@ -126,6 +128,7 @@ def signal(event: SealedEvent) -> Seen:
         *evidence_of(body),
         began(event),
         as_sentence(f"{body['detail']} ({model.name} {model.version} at {deployment.name})"),
+        as_name(body["monitor"]),
     )
 
 
@@ -139,7 +142,7 @@ def evidence_of(body: Mapping[str, Any]) -> tuple[str, int, int]:
 def began(event: SealedEvent) -> int:
     """Read since when an event's window lasts, microseconds: no later than the event itself."""
     started: int = event.body["started_at"]
-    return max(_EARLIEST, min(started, event.appended_at * 1000))
+    return max(EARLIEST, min(started, event.appended_at * 1000))
 
 
 def cause_of(seen: Seen, monitor: str) -> str:

@@ -8,29 +8,42 @@ folded for itself; a tenant's events are in one. Time is the broker's, in the lo
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from auditspine.processors.alerts import changes
+from auditspine.processors.alerts.analysing import analyse
 from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.alerts.conduct import decided
 from auditspine.processors.alerts.people import acknowledged, dispositioned, escalated, silenced
 from auditspine.processors.alerts.serving import changed, observed, retired
 from auditspine.processors.alerts.signalling import signalled
 from auditspine.processors.alerts.step import Step
-from auditspine.processors.alerts.tables import ALERTS, HISTORY, SERVING_STATES
+from auditspine.processors.alerts.tables import ALERTS, HISTORY, PRECISION, SERVING_STATES
 from auditspine.processors.alerts.timers import look
 from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.projection.findings import FINDINGS, Source
 from auditspine.processors.projection.port import Changes, SealedEvent, State, Table
 
+
+def _upstream(step: Step, event: SealedEvent) -> None:
+    changes.noted(step.upstream, event)
+
+
+def _deployment(step: Step, event: SealedEvent) -> None:
+    changed(step, event)
+    _upstream(step, event)
+
+
 _TAKERS: Mapping[str, Callable[[Step, SealedEvent], None]] = MappingProxyType(
     {
         "drift.signalled": signalled,
         "serving.observed": observed,
-        "deployment.changed": changed,
+        "deployment.changed": _deployment,
         "artifact.retired": retired,
         "approval.decided": decided,
         "alert.acknowledged": acknowledged,
         "alert.silenced": silenced,
         "alert.escalated": escalated,
         "investigation.dispositioned": dispositioned,
+        **dict.fromkeys(changes.EVENT_TYPES - {"deployment.changed"}, _upstream),
     }
 )
 _CLOCK = "producer.heartbeat"  # says nothing here but that time passes
@@ -52,9 +65,12 @@ class AlertsProjection:
     streams: tuple[str, ...] = ("lifecycle",)
     event_types = frozenset({*_TAKERS, _CLOCK})
     emits = frozenset(
-        {"alert.raised", "alert.resolved", "investigation.opened", "serving_state.changed"}
+        {
+            *("alert.raised", "alert.resolved", "serving_state.changed"),
+            *("investigation.opened", "investigation.analysed"),
+        }
     )
-    tables: tuple[Table, ...] = (ALERTS, HISTORY, SERVING_STATES, FINDINGS)
+    tables: tuple[Table, ...] = (ALERTS, HISTORY, SERVING_STATES, PRECISION, FINDINGS)
 
     def __init__(self, policy: DriftPolicy) -> None:
         self._policy = policy
@@ -70,5 +86,6 @@ class AlertsProjection:
             taker = _TAKERS.get(event.event_type)
             if taker is not None:
                 taker(step, event)
+            analyse(step)
             step.end()
         return step.changes()

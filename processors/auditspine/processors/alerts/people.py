@@ -11,6 +11,7 @@ from auditspine.processors.alerts.raising import held, raised, resolved
 from auditspine.processors.alerts.serving import resumed
 from auditspine.processors.alerts.silences import Silence, kept
 from auditspine.processors.alerts.step import Step
+from auditspine.processors.alerts.tallying import judged
 from auditspine.processors.drift.policy import Tier
 from auditspine.processors.projection.findings import Artifact
 from auditspine.processors.projection.fit import as_name
@@ -106,6 +107,8 @@ def dispositioned(step: Step, event: SealedEvent) -> None:
     words = f"{body['disposition']}, {resume}: {body['rationale']}"
     step.note(alert, "dispositioned", words, who)
     if alert.is_open:
+        judged(step, alert, body["disposition"])
+        alert = replace(alert, monitors=())
         reason = f"The investigation ended: {body['disposition']}"
         alert = resolved(step, alert, "dispositioned", reason, who=who)
     if hold is not None:

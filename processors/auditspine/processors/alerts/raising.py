@@ -142,6 +142,7 @@ def _investigated(step: Step, alert: Alert) -> Alert:
     }
     step.say("investigation.opened", body, f"A {alert.tier} alert asks for an investigation")
     step.note(alert, "investigated", name)
+    step.places[alert.place] = None
     return replace(alert, investigation=name, investigations=number, investigating=True)
 
 

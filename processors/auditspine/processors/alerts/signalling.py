@@ -16,8 +16,10 @@ from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.alerts.places import Hold
 from auditspine.processors.alerts.raising import raised, resolved
 from auditspine.processors.alerts.repeats import Mark
+from auditspine.processors.alerts.signs import Sign
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.taking import opened, taken
+from auditspine.processors.alerts.tallying import tallied
 from auditspine.processors.projection.fit import as_name
 from auditspine.processors.projection.port import SealedEvent
 
@@ -26,10 +28,12 @@ _SYMPTOMS = frozenset({"score", "decision"})
 
 def signalled(step: Step, event: SealedEvent) -> None:
     """Take ``drift.signalled``; a repeat changes nothing."""
-    seen, monitor = signal(event), as_name(event.body["monitor"])
+    seen = signal(event)
+    monitor = seen.monitor
     who = (seen.origin, *seen.place, monitor)
     if not step.book.is_new(step.tenant, who, Mark.of(seen.event_id, seen.last, step.at)):
         return
+    _noted(step, event, seen)
     mark = fingerprint(step.tenant, seen.place, cause_of(seen, monitor))
     own = step.book.alert(step.tenant, mark)
     if seen.kind in _SYMPTOMS and (own is None or not own.is_open):
@@ -55,6 +59,14 @@ def signalled(step: Step, event: SealedEvent) -> None:
         alert = _merged(step, many, seen, tuple(place.moved))
     for symptom in _symptoms(step, seen):
         _end_in(step, symptom, alert)
+
+
+def _noted(step: Step, event: SealedEvent, seen: Seen) -> None:
+    signs = step.book.signs(step.tenant, seen.place)
+    signs = signs.with_sign(Sign.of(event, seen, step.now))
+    step.book.put_signs(step.tenant, seen.place, signs)
+    step.places[seen.place] = None
+    tallied(step, seen)
 
 
 def _is_apart(step: Step, own: Alert) -> bool:

@@ -11,10 +11,12 @@ from auditspine.processors.alerts.silences import silenced_until
 from auditspine.processors.alerts.tables import (
     ALERTS,
     HISTORY,
+    PRECISION,
     SERVING_STATES,
     alert_row,
     history_row,
 )
+from auditspine.processors.alerts.upstream import Upstream
 from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.projection.findings import (
     FINDINGS,
@@ -49,6 +51,8 @@ class Step:
         policy: Tiers, actions and times.
         book: What the state holds.
         serving: Changed rows of serving states, by tenant, deployment and model digest.
+        precision: Changed rows of how often monitors were right, by tenant and names.
+        places: Places whose investigations the event may tell more of.
         event: The event.
         tenant: Its tenant.
         clock: The tenant's clock at the event.
@@ -56,17 +60,25 @@ class Step:
 
     event: SealedEvent
     tenant: str
+    places: dict[tuple[str, str], None]
     clock: Clock
 
     def __init__(self, policy: DriftPolicy, source: Source, state: State) -> None:
         self.policy = policy
         self.book = Book(state)
         self.serving: dict[tuple[str, str, str], Row] = {}
+        self.precision: dict[tuple[str, ...], Row] = {}
+        self._state = state
         self._source = source
         self._alerts: dict[tuple[str, str], Row] = {}
         self._history: list[Row] = []
         self._findings: list[Row] = []
         self._derived: list[Row] = []
+
+    @property
+    def upstream(self) -> Upstream:
+        """What the tenant told of what is upstream of its models."""
+        return Upstream(self._state, self.tenant)
 
     @property
     def at(self) -> int:
@@ -83,6 +95,7 @@ class Step:
         self.event = event
         self.tenant = event.envelope["tenant"]
         self.clock = self.book.clock(self.tenant).advanced(event.appended_at)
+        self.places = {}
         self._ordinal = self._noted = self._found = 0
 
     def end(self) -> None:
@@ -175,6 +188,7 @@ class Step:
         return {
             ALERTS: list(self._alerts.values()),
             SERVING_STATES: list(self.serving.values()),
+            PRECISION: list(self.precision.values()),
             FINDINGS: self._findings,
             HISTORY: self._history,
             DERIVED: self._derived,

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.places import Place
+from auditspine.processors.alerts.precision import Precision
 from auditspine.processors.projection.port import Row, SealedEvent, Table
 
 ALERTS = Table(
@@ -74,6 +75,26 @@ SERVING_STATES = Table(
         "alert_id",
         "reason",
         "since",
+        "version",
+    ),
+)
+PRECISION = Table(
+    "monitor_precision",
+    (
+        "origin",
+        "tenant",
+        "deployment",
+        "model",
+        "monitor",
+        "kind",
+        "feature",
+        "risk_class",
+        "signals",
+        "true_alerts",
+        "false_alerts",
+        "expected_alerts",
+        "true_effects",
+        "false_effects",
         "version",
     ),
 )
@@ -160,5 +181,30 @@ def serving_row(event: SealedEvent, alert: Alert, place: Place, reason: str) -> 
         held.alert_id,
         reason,
         event.appended_at,
+        event.version,
+    )
+
+
+def precision_row(event: SealedEvent, where: tuple[str, str, str], known: Precision) -> Row:
+    """Give a monitor's row of :data:`PRECISION` after an event.
+
+    Args:
+        event: The event.
+        where: Names of the deployment, the model and the monitor.
+        known: How often it was right.
+    """
+    return (
+        known.elsewhere or event.own_log,
+        event.envelope["tenant"],
+        *where,
+        known.kind,
+        known.feature,
+        known.risk,
+        known.signals,
+        known.true,
+        known.false,
+        known.expected,
+        list(known.true_effects),
+        list(known.false_effects),
         event.version,
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from auditspine.processors.alerts.alert import OPEN, Alert
+from auditspine.processors.alerts.alert import OPEN, Alert, widest
 from auditspine.processors.alerts.causes import SEVERAL, Seen, alert_id
 from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.alerts.raising import EVERYTHING, NOBODY, raised
@@ -79,6 +79,7 @@ def opened(step: Step, mark: str, seen: Seen) -> Alert:
         seen.title,
         seen.cause,
         elsewhere=step.event.elsewhere,
+        monitors=widest((), seen),
     )
 
 
