@@ -15,6 +15,7 @@ from auditspine.cli.settings import Settings
 from auditspine.ledger.keyfile import create_key, read_key
 from auditspine.ledger.note import raw_public_key
 from auditspine.producers.client import AuditClient
+from auditspine.producers.protected import Tokens
 from auditspine.producers.settings import ProducerSettings
 from auditspine.schemas.models import Classification, Workload
 
@@ -98,6 +99,12 @@ def register(settings: Settings, said: Said) -> Keys:
 def key_path(settings: Settings, name: str) -> Path:
     """Give where the key of a workload lies."""
     return settings.data_dir / "keys" / f"{name}.pem"
+
+
+def tokens_of(settings: Settings, tenant: str) -> Tokens:
+    """Give what makes tokens of a lender's protected attributes, by a key of its own."""
+    path = settings.data_dir / "keys" / f"{tenant}-protected.key"
+    return Tokens.load(path) if path.exists() else Tokens.create(path)
 
 
 def make_client(

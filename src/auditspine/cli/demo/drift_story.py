@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from auditspine.cli.console import stdout
+from auditspine.cli.demo.applications import Application
 from auditspine.cli.demo.deployment import Keys
 from auditspine.cli.demo.drift_screen import show_found, show_message, show_tiers
 from auditspine.cli.demo.found import Raised, Signal, awaited
@@ -65,7 +66,7 @@ def tell_drift(settings: Settings, keys: Keys, lender: Lender, receiver: Receive
         return alert
 
 
-def _serve(stage: Stage, rows: Iterator[dict[str, float | str]]) -> None:
+def _serve(stage: Stage, rows: Iterator[Application]) -> None:
     """Answer applications up to shortly before the second change."""
     decide, screen = stage.places
     pool = len(decide.live.rows)
@@ -84,10 +85,10 @@ def _serve(stage: Stage, rows: Iterator[dict[str, float | str]]) -> None:
     remark(f"by {decide.live.decision_id}: these guards obey release decisions as well as alerts")
     with stdout.status("serving"):
         for row in range(UNIT_CHANGE_AT):
-            features = next(rows)
-            decide.predict(row, features)
+            application = next(rows)
+            decide.predict(row, application)
             if row >= SCREEN_FROM:
-                screen.predict(row, features)
+                screen.predict(row, application)
         for place in stage.places:
             place.delivered()
     done(f"{UNIT_CHANGE_AT:,} predictions; pre-screening answers the same from {SCREEN_FROM:,} on")
@@ -110,9 +111,7 @@ def _await_category(stage: Stage) -> None:
     done("found at both; both go on serving, and their owner is told")
 
 
-def _serve_until_stopped(
-    stage: Stage, rows: Iterator[dict[str, float | str]]
-) -> tuple[int, float, Verdict]:
+def _serve_until_stopped(stage: Stage, rows: Iterator[Application]) -> tuple[int, float, Verdict]:
     """Answer applications in the wrong unit until the guard says no.
 
     Returns:
@@ -125,9 +124,9 @@ def _serve_until_stopped(
     row = UNIT_CHANGE_AT
     with stdout.status("serving"):
         while (verdict := check(guard, decide)).action == "serve" and row < LAST:
-            features = next(rows)
-            decide.predict(row, features)
-            screen.predict(row, features)
+            application = next(rows)
+            decide.predict(row, application)
+            screen.predict(row, application)
             row += 1
             time.sleep(_PAUSE_S)
         deadline = time.monotonic() + GUARD_S

@@ -38,6 +38,7 @@ from auditspine.cli.demo.credit_model import (
 from auditspine.cli.demo.serving import decision, prediction, profile_of
 from auditspine.producers.client import AuditClient
 from auditspine.producers.delivery import Delivery
+from auditspine.producers.protected import Tokens
 from auditspine.schemas.models import (
     Actor,
     ApprovalDecided,
@@ -123,6 +124,7 @@ class Lender:
         clients: Its workloads' clients by name.
         run: Distinguishes repeated runs of the demo.
         versions: What the model's versions are called, the first and the fairer one.
+        tokens: Makes tokens of the applicants' protected attribute.
         deliveries: What was published.
         deployment: Where the model serves; ``None`` when none was approved.
         predictions: Identifiers of the predictions.
@@ -136,6 +138,7 @@ class Lender:
     clients: dict[str, AuditClient]
     run: str
     versions: tuple[str, str]
+    tokens: Tokens
     deliveries: list[Delivery] = field(default_factory=list)
     deployment: ArtifactRef | None = None
     predictions: list[str] = field(default_factory=list)
@@ -287,7 +290,7 @@ class Lender:
         self.touch("scorer", found.ref, "load the model to serve it", len(model.artifact))
         for row in rows:
             name = f"{self.run}-{row.number}"
-            body = prediction(name, self.deployment, found.ref, model, row.features)
+            body = prediction(name, self.deployment, found.ref, model, row, self.tokens)
             self.say("scorer", PredictionMade, body, "application received")
             self.predictions.append(name)
         for name, row in zip(self.predictions, rows, strict=True):
@@ -420,7 +423,7 @@ class Lender:
                 metrics=tuple(metrics(evaluate(model, split.rows)[0])),
                 outputs=(self.model(model),),
                 duration_seconds=took,
-                profile=profile_of(self.model(model), model, split.rows, test.rows),
+                profile=profile_of(self.model(model), model, split.rows, test.rows, self.tokens),
             ),
             reason,
             correlation=correlation,

@@ -21,7 +21,7 @@ from auditspine.cli.demo.applications import (
 )
 from auditspine.cli.demo.artifacts import MODEL
 from auditspine.cli.demo.credit_model import PASSES, CreditModel, disparate_impact
-from auditspine.cli.demo.deployment import GATED, TENANTS, Keys, clients
+from auditspine.cli.demo.deployment import GATED, TENANTS, Keys, clients, tokens_of
 from auditspine.cli.demo.gate import release
 from auditspine.cli.demo.identity import IdentityProvider
 from auditspine.cli.demo.lender import LEAST_IMPACT, Lender, Validated
@@ -82,7 +82,8 @@ def _live(world: World, tenant: str, raw: bytes, own: Sequence[Application]) -> 
     splits = split(own, tenant)
     run = f"{tenant}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     with clients(world.settings, world.keys, tenant) as speaking:
-        lender = Lender(tenant, speaking, run, _next_versions(world.settings, tenant))
+        versions = _next_versions(world.settings, tenant)
+        lender = Lender(tenant, speaking, run, versions, tokens_of(world.settings, tenant))
         grant_roles(lender)
         lender.register_data(raw, splits)
         commit_code(lender)

@@ -3,9 +3,9 @@
 The same stream serves two deployments of one exact model, whose decisions are of different risk.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from auditspine.cli.demo.applications import Application
@@ -16,6 +16,7 @@ from auditspine.cli.demo.serving import prediction
 from auditspine.cli.settings import Settings
 from auditspine.producers.client import AuditClient
 from auditspine.producers.delivery import Delivery
+from auditspine.producers.protected import Tokens
 from auditspine.schemas.models import (
     ArtifactRef,
     DeploymentAction,
@@ -50,6 +51,7 @@ class Place:
         ref: The deployment; its name is of this run alone, for its monitors begin anew.
         client: Whose predictions they are.
         live: The model.
+        tokens: Makes tokens of the applicants' protected attribute.
         deliveries: Of what was published.
     """
 
@@ -58,12 +60,14 @@ class Place:
     ref: ArtifactRef
     client: AuditClient
     live: Live
+    tokens: Tokens
     deliveries: list[Delivery] = field(default_factory=list)
 
-    def predict(self, row: int, features: Mapping[str, float | str]) -> None:
+    def predict(self, row: int, application: Application) -> None:
         """Answer an application and publish the prediction."""
         name = f"{self.ref.name}-{row}"
-        body = prediction(name, self.ref, self.live.ref, self.live.model, features)
+        live = self.live
+        body = prediction(name, self.ref, live.ref, live.model, application, self.tokens)
         envelope = self.client.envelope("request", "application received")
         self.deliveries.append(self.client.publish(PredictionMade(envelope=envelope, body=body)))
 
@@ -79,18 +83,19 @@ def row_of(prediction_id: str) -> int:
     return int(prediction_id.rpartition("-")[2])
 
 
-def stream(rows: Sequence[Application]) -> Iterator[dict[str, float | str]]:
+def stream(rows: Sequence[Application]) -> Iterator[Application]:
     """Give applications for ever, drawn with replacement and always in the same order."""
     random = Random(_SEED)  # noqa: S311 - a sample, no secret
     row = 0
     while True:
-        features = dict(random.choice(rows).features)
+        drawn = random.choice(rows)
+        features = dict(drawn.features)
         is_new = random.random() < _NEW_SHARE or row == NEW_CATEGORY_AT
         if is_new and row >= NEW_CATEGORY_AT:
             features[NEW_FEATURE] = NEW_CATEGORY
         if row >= UNIT_CHANGE_AT:
             features[UNIT_FEATURE] = float(features[UNIT_FEATURE]) * UNIT_FACTOR
-        yield features
+        yield replace(drawn, features=features)
         row += 1
 
 
@@ -119,8 +124,8 @@ def deployed(
         run = lender.run.rpartition("-")[2]
         decide, screen = (_ref(f"mortgage-{use}-{run}", live) for use in ("decide", "screen"))
         places = (
-            Place("credit decisions", "credit", decide, own["scorer"], live),
-            Place("pre-screening", "marketing", screen, own["prescreen"], live),
+            Place("credit decisions", "credit", decide, own["scorer"], live, lender.tokens),
+            Place("pre-screening", "marketing", screen, own["prescreen"], live, lender.tokens),
         )
         _change(own["release-desk"], places, "deployed", "approved release, replayed live")
         try:

@@ -1,11 +1,12 @@
 """The demo's model as it answers: predictions, and what its answers looked like in training."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from auditspine.cli.demo.applications import FEATURES, Application
+from auditspine.cli.demo.applications import FEATURES, PROTECTED, Application
 from auditspine.cli.demo.credit_model import CreditModel
 from auditspine.producers.profile import training_profile
+from auditspine.producers.protected import Tokens
 from auditspine.schemas.models import (
     ArtifactRef,
     FeatureValue,
@@ -26,7 +27,8 @@ def prediction(
     deployment: ArtifactRef,
     ref: ArtifactRef,
     model: CreditModel,
-    features: Mapping[str, float | str],
+    application: Application,
+    tokens: Tokens,
 ) -> PredictionMadeBody:
     """Answer an application; give what ``prediction.made`` says of it.
 
@@ -35,20 +37,22 @@ def prediction(
         deployment: Where it is made.
         ref: Reference of the model.
         model: The model.
-        features: The application's features as they came.
+        application: The application, as it came.
+        tokens: Makes a token of whether the applicant belongs to the protected group.
     """
     began = time.perf_counter()
-    score = model.answer(features)
+    score = model.answer(application.features)
     latency_ms = (time.perf_counter() - began) * 1000
     return PredictionMadeBody(
         prediction_id=name,
         deployment=deployment,
         model=ref,
-        features=tuple(_value(name, value) for name, value in features.items()),
+        features=tuple(_value(name, value) for name, value in application.features.items()),
         score=score,
         threshold=model.threshold,
         decision=decision(model.denies(score)),
         latency_ms=latency_ms,
+        protected=tokens.all({PROTECTED: application.protected}),
     )
 
 
@@ -57,14 +61,16 @@ def profile_of(
     model: CreditModel,
     fitted: Sequence[Application],
     others: Sequence[Application],
+    tokens: Tokens,
 ) -> TrainingProfile:
-    """Give a model's training profile.
+    """Give a model's training profile, of both groups as well.
 
     Args:
         ref: Reference of the model.
         model: The model.
         fitted: The applications that it was trained on.
         others: Applications that it was not.
+        tokens: As predictions have them.
     """
     scores = [model.score(row) for row in others]
     denies = [model.denies(score) for score in scores]
@@ -75,7 +81,13 @@ def profile_of(
         scores=scores,
         decisions=list(map(decision, denies)),
         error_rate=wrong / len(others),
+        protected=_groups(tokens, fitted),
+        answered_protected=_groups(tokens, others),
     )
+
+
+def _groups(tokens: Tokens, rows: Sequence[Application]) -> dict[str, list[str | None]]:
+    return {PROTECTED: [tokens.token(PROTECTED, row.protected) for row in rows]}
 
 
 def _value(name: str, value: float | str) -> FeatureValue:
