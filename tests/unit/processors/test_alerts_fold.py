@@ -46,12 +46,13 @@ reports = st.tuples(st.just("report"), st.sampled_from("34"))
 changes = st.tuples(
     st.just("deploy"), st.sampled_from("34"), st.sampled_from(["deployed", "paused"])
 )
+definitions = st.tuples(st.just("define"), st.sampled_from("ab"))
 words = st.tuples(
     st.sampled_from(["acknowledge", "escalate", "silence", "resume", "end"]), st.integers(0, 5)
 )
 steps = st.lists(
     st.tuples(
-        st.one_of(signals, signals, reports, changes, words, st.just(("beat",))),
+        st.one_of(signals, signals, reports, changes, definitions, words, st.just(("beat",))),
         st.sampled_from([-30, 0, 1, 5, 61, 250]),
     ),
     min_size=1,
@@ -80,6 +81,9 @@ def one(position: int, minute: float, what, known: list[str]) -> SealedEvent:
         return event(position, minute, "serving.observed", observed(rest[0], position, minute))
     if kind == "deploy":
         return event(position, minute, "deployment.changed", deployed(*rest))
+    if kind == "define":
+        feature = ref("feature", rest[0], str(position))
+        return event(position, minute, "feature.defined", {"feature": feature, "inputs": []})
     if kind == "beat":
         return event(position, minute, "producer.heartbeat", {})
     alert_id = known[-1 - rest[0] % len(known)] if known else "alert-0"

@@ -41,7 +41,7 @@ _ROWS = {
     "score_alone": (0.05, 0.25, 0.05, 0.02, 0.10, 0.10),
     "decisions_alone": (0.05, 0.10, 0.05, 0.02, 0.05, 0.70),
     "threshold": (0.02, 0.10, 0.02, 0.02, 0.02, 0.80),
-    "rule": (0.30, 0.15, 0.05, 0.02, 0.05, 0.40),
+    "rule": (0.15, 0.10, 0.05, 0.02, 0.05, 0.60),
     "served": (0.02, 0.10, 0.02, 0.02, 0.02, 0.90),
     "silent": (0.10, 0.60, 0.05, 0.02, 0.02, 0.10),
     # what became of it
@@ -61,7 +61,7 @@ LIKELIHOODS: Mapping[str, Mapping[str, float]] = MappingProxyType(
 
 _SPEAKS = 1.5  # times as likely as on average, at which something speaks for or against a class
 _MOST_SENTENCES = 6  # of a class
-_DIGITS = 4
+_PARTS = 10_000  # that a probability is told in; the likeliest has the rest
 
 
 class Evidence(NamedTuple):
@@ -101,11 +101,10 @@ def classes(seen: Iterable[Evidence]) -> tuple[Class, ...]:
         weights = {name: weight * LIKELIHOODS[each.name][name] for name, weight in weights.items()}
         total = sum(weights.values())
         weights = {name: weight / total for name, weight in weights.items()}
-    rounded = {name: round(weight, _DIGITS) for name, weight in weights.items()}
-    ordered = sorted(rounded, key=lambda name: (-rounded[name], CLASSES.index(name)))
-    rest = sum(rounded[name] for name in ordered[1:])
-    rounded[ordered[0]] = round(1 - rest, _DIGITS)
-    return tuple(Class(name, rounded[name], _sentences(name, evidence)) for name in ordered)
+    parts = {name: int(weight * _PARTS) for name, weight in weights.items()}
+    ordered = sorted(parts, key=lambda name: (-parts[name], CLASSES.index(name)))
+    parts[ordered[0]] += _PARTS - sum(parts.values())
+    return tuple(Class(name, parts[name] / _PARTS, _sentences(name, evidence)) for name in ordered)
 
 
 def _sentences(disposition: str, evidence: Iterable[Evidence]) -> tuple[str, ...]:
