@@ -78,7 +78,8 @@ class Rows:
     def group_blocks(self, start: int, end: int, block: int) -> GroupBlocks:
         """Give some of the rows as groups see them, in blocks of so many."""
         parts = (self.scores, self.rates, self.favourable, self.codes)
-        return GroupBlocks(*(each[start:end].reshape(-1, block, each.shape[1]) for each in parts))
+        shape = (end - start) // block, block
+        return GroupBlocks(*(each[start:end].reshape(*shape, each.shape[1]) for each in parts))
 
     @property
     def hours(self) -> NDArray[np.int64]:

@@ -134,7 +134,7 @@ class FairWatch:
         """Give how far a monitor moved: shares, deviations of scores, or correlations."""
         watched = self.watched[index]
         moved = (window.mean - watched.mean) * watched.unit
-        return moved / watched.variance**0.5 if watched.panel == PLACE else moved
+        return float(moved / watched.variance**0.5 if watched.panel == PLACE else moved)
 
     def grow(self, setting: Setting) -> int:
         """Add the monitors that there are enough rows for now; give how many."""
