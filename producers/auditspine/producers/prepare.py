@@ -1,24 +1,24 @@
 """Turns an event into what goes to Kafka, or says which field forbids it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from auditspine.ledger.topics import MAX_EVENT_BYTES, STREAMS
 from auditspine.producers.errors import EventError
 from auditspine.schemas.errors import EventTooLargeError, InvalidEventError
-from auditspine.schemas.models import Event
+from auditspine.schemas.models import Event, PredictionMade, ProtectedValue
 
 MAX_AHEAD_S = 300.0  # how far an event's own time may lie in the future
 _BY_DEPLOYMENT = ("inference", "outcomes")
 
 
 def require_publishable(event: Event, tenant: str, producer: str) -> None:
-    """Check what the ledger would quarantine, before it is signed.
+    """Check what would be quarantined or misread, before it is signed.
 
     Raises:
         EventError: Another tenant or workload than the client's, a time too far in the future,
-            or a stream that does not exist.
+            a stream that does not exist, or a protected attribute that is said twice.
     """
     envelope = event.envelope
     if envelope.tenant != tenant:
@@ -39,6 +39,8 @@ def require_publishable(event: Event, tenant: str, producer: str) -> None:
         )
     if event.stream not in STREAMS:
         raise EventError("event_type", f"{event.event_type!r} belongs to no known stream")
+    if isinstance(event, PredictionMade):
+        _require_distinct(event.body.protected)
 
 
 def partition_key(event: Event) -> bytes:
@@ -73,3 +75,10 @@ def encode_event(event: Event, encode: Callable[[Event], bytes]) -> bytes:
             "an artifact and cite its digest",
         )
     return value
+
+
+def _require_distinct(protected: Sequence[ProtectedValue]) -> None:
+    names = [each.attribute for each in protected]
+    for name in names:
+        if (times := names.count(name)) > 1:
+            raise EventError("body.protected", f"expected {name!r} once, got it {times} times")

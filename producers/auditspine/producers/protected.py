@@ -12,7 +12,7 @@ Standard library only. Does not decide what may be processed: the drift policy d
 import hmac
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from numbers import Integral
 from pathlib import Path
@@ -128,26 +128,16 @@ class Tokens:
         token = None if value is None else self.token(attribute, value)
         return ProtectedValue(attribute=attribute, token=token)
 
-    def all(
-        self, values: Mapping[str, Clear | None] | Iterable[tuple[str, Clear | None]]
-    ) -> tuple[ProtectedValue, ...]:
+    def all(self, values: Mapping[str, Clear | None]) -> tuple[ProtectedValue, ...]:
         """Give what a prediction says of all attributes: ``prediction.made.protected``.
 
         Args:
             values: Per attribute its value; None where it is missing.
 
         Raises:
-            EventError: As :meth:`token` has it; or an attribute comes twice.
+            EventError: As :meth:`token` has it.
         """
-        pairs = list(values.items() if isinstance(values, Mapping) else values)
-        found = tuple(self.of(attribute, value) for attribute, value in pairs)
-        names = [each.attribute for each in found]
-        for name in names:
-            if names.count(name) > 1:
-                raise EventError(
-                    _place(name), f"expected it once, got it {names.count(name)} times"
-                )
-        return found
+        return tuple(self.of(attribute, value) for attribute, value in values.items())
 
 
 def _encoded(attribute: str, value: object) -> tuple[bytes, bytes]:

@@ -13,6 +13,9 @@ from auditspine.schemas.models import (
     ArtifactRef,
     OutcomeObserved,
     OutcomeObservedBody,
+    PredictionMade,
+    PredictionMadeBody,
+    ProtectedValue,
     TenantRegistered,
     TenantRegisteredBody,
 )
@@ -49,6 +52,27 @@ def test_a_time_further_ahead_is_refused(seconds: float) -> None:
     moment = datetime.now(UTC) + timedelta(seconds=seconds)
     with pytest.raises(EventError, match=r"envelope\.occurred_at: expected at most 300 s"):
         require_publishable(tenant_registered(occurred_at=moment), "acme", "svc")
+
+
+def test_a_protected_attribute_that_is_said_twice_is_refused() -> None:
+    protected = tuple(
+        ProtectedValue(attribute=each, token=None) for each in ("sex", "age_band", "sex")
+    )
+    body = PredictionMadeBody(
+        prediction_id="p",
+        deployment=REF,
+        model=REF,
+        features=(),
+        score=0.5,
+        decision="accept",
+        latency_ms=1.0,
+        protected=protected,
+    )
+    made = PredictionMade(envelope=SHARED.envelope("request", "why", {}), body=body)
+    with pytest.raises(EventError, match=r"body\.protected: expected 'sex' once, got it 2 times"):
+        require_publishable(made, "acme", "svc")
+    once = body.model_copy(update={"protected": protected[:2]})
+    require_publishable(made.model_copy(update={"body": once}), "acme", "svc")
 
 
 def test_another_tenant_or_workload_is_refused_by_name() -> None:
