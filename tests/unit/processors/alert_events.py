@@ -120,6 +120,11 @@ class Log:
         self.minute = minute
         return self.take("producer.heartbeat", {"epoch": 1, "streams": []})
 
+    def assess(self, basis: str, *attributes: str) -> list[tuple[str, Any]]:
+        body = {"deployment": ref("deployment", "risk-eu"), "model": ref("model", "risk", "3")}
+        rows = [{"attribute": each} for each in attributes]
+        return self.take("bias.assessed", {**body, "basis": basis, "attributes": rows})
+
     def acknowledge(self, alert_id: str) -> list[tuple[str, Any]]:
         return self.take("alert.acknowledged", {"alert_id": alert_id, "comment": "On it"})
 

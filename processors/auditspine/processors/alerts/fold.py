@@ -18,6 +18,7 @@ from auditspine.processors.alerts.signalling import signalled
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.tables import ALERTS, HISTORY, PRECISION, SERVING_STATES
 from auditspine.processors.alerts.timers import look
+from auditspine.processors.alerts.unanswered import assessed
 from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.projection.findings import FINDINGS, Source
 from auditspine.processors.projection.port import Changes, SealedEvent, State, Table
@@ -36,6 +37,7 @@ _TAKERS: Mapping[str, Callable[[Step, SealedEvent], None]] = MappingProxyType(
     {
         "drift.signalled": signalled,
         "serving.observed": observed,
+        "bias.assessed": assessed,
         "deployment.changed": _deployment,
         "artifact.retired": retired,
         "approval.decided": decided,

@@ -74,6 +74,10 @@ class Place:
         elsewhere: The log that first changed its state where it is not the state's own; None
             before that.
         reports: How many reports told that it serves, 2 for more.
+        served: Clock of the first report since outcomes are expected; None before it.
+        assessed: Whether its decisions about groups were ever assessed.
+        answered: Whether anything ever told of an outcome.
+        unanswered: Whether an alert was raised that outcomes never came.
     """
 
     alerts: tuple[str, ...] = ()
@@ -81,6 +85,10 @@ class Place:
     holds: dict[str, Hold] = field(default_factory=dict)
     elsewhere: str | None = None
     reports: int = 0
+    served: int | None = None
+    assessed: bool = False
+    answered: bool = False
+    unanswered: bool = False
 
     @property
     def held(self) -> Hold:
@@ -124,4 +132,8 @@ class Place:
             {key: Hold(**each) for key, each in got.get("holds", {}).items()},
             got.get("elsewhere"),
             got.get("reports", 0),
+            got.get("served"),
+            got.get("assessed", False),
+            got.get("answered", False),
+            got.get("unanswered", False),
         )

@@ -8,6 +8,7 @@ says.
 
 from dataclasses import replace
 
+from auditspine.processors.alerts import unanswered
 from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.causes import SILENCE, Ref, Seen, began, evidence_of, fingerprint
 from auditspine.processors.alerts.clock import MINUTE_MS, NEVER
@@ -43,6 +44,7 @@ def observed(step: Step, event: SealedEvent) -> None:
         known = _suspected(step, known, seen, grace)
     _keep(step, name, known)
     held_to(step, seen, body)
+    unanswered.reported(step, seen)
     if known.is_live and step.book.is_governed(step.tenant):
         heed(step, body)
     features, kinds = (set(body.get(f"drifting_{what}", ())) for what in ("features", "kinds"))
@@ -63,8 +65,9 @@ def changed(step: Step, event: SealedEvent) -> None:
     step.book.govern(step.tenant)
     name = Ref.of(event.body["deployment"]).name
     known = step.book.deployment(step.tenant, name)
-    known = known.changed(event.body, step.at)
-    _keep(step, name, _watched_anew(step, known))
+    after = known.changed(event.body, step.at)
+    _keep(step, name, _watched_anew(step, after))
+    _gone(step, name, known, after)
 
 
 def retired(step: Step, event: SealedEvent) -> None:
@@ -81,9 +84,17 @@ def retired(step: Step, event: SealedEvent) -> None:
         left = known.without(step.at, model=model)
         if left.serving != known.serving:
             _keep(step, name, _watched_anew(step, left))
+            _gone(step, name, known, left)
         elif not step.book.is_governed(step.tenant) and _is_last(known, artifact):
             gone = _spoken(step, left, "It is retired")
             _keep(step, name, replace(gone, watched=None))
+
+
+def _gone(step: Step, name: str, before: Deployment, after: Deployment) -> None:
+    """Note models that serve at a deployment no more."""
+    left = {each.model for each in after.serving}
+    for model in dict.fromkeys(each.model for each in before.serving if each.model not in left):
+        unanswered.left(step, (name, model))
 
 
 def _is_last(known: Deployment, artifact: Ref) -> bool:

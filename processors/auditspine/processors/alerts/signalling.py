@@ -10,6 +10,7 @@ was noticed first, its own alert ends in theirs.
 
 from dataclasses import replace
 
+from auditspine.processors.alerts import unanswered
 from auditspine.processors.alerts.alert import Alert
 from auditspine.processors.alerts.causes import SEVERAL, Seen, cause_of, fingerprint, signal
 from auditspine.processors.alerts.clock import MINUTE_MS
@@ -62,9 +63,10 @@ def signalled(step: Step, event: SealedEvent) -> None:
 
 
 def _noted(step: Step, event: SealedEvent, seen: Seen) -> None:
-    signs = step.book.signs(step.tenant, seen.place)
-    signs = signs.with_sign(Sign.of(event, seen, step.now))
+    sign = Sign.of(event, seen, step.now)
+    signs = step.book.signs(step.tenant, seen.place).with_sign(sign)
     step.book.put_signs(step.tenant, seen.place, signs)
+    unanswered.heard(step, sign, seen.place)
     step.places[seen.place] = None
     tallied(step, seen)
 
