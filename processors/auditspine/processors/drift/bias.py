@@ -82,6 +82,11 @@ class Assessment:
         """
         return cls(at_ms - at_ms % (minutes * _MINUTE_MS), minutes, position)
 
+    @property
+    def ended(self) -> int:
+        """When the period ends, milliseconds."""
+        return self.started + self.minutes * _MINUTE_MS
+
     def encode(self) -> dict[str, Any]:
         """Give it as JSON takes it."""
         return asdict(self)
@@ -97,8 +102,7 @@ class Assessment:
 
     def is_over(self, at_ms: int) -> bool:
         """Tell whether a row is of another period; a clock that was far ahead begins anew."""
-        length = self.minutes * _MINUTE_MS
-        return not self.started - length <= at_ms < self.started + length
+        return not self.started - self.minutes * _MINUTE_MS <= at_ms < self.ended
 
     def known(self, attribute: str, rows: int) -> None:
         """Count rows in which an attribute is known."""
@@ -177,7 +181,7 @@ class Assessment:
             "model": fitting(model),
             "basis": basis,
             "started_at": started,
-            "ended_at": moment(self.started + self.minutes * _MINUTE_MS),
+            "ended_at": moment(self.ended),
             "predictions": self.predictions,
             "attributes": tuple(self._attributes(least)),
             "groups": tuple(self._listed(*each) for each in groups),
