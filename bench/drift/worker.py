@@ -48,11 +48,13 @@ class Shape:
         numeric: Features that are numbers.
         categorical: Features that are categories.
         models: Models that serve side by side.
+        groups: Groups of people by each protected attribute.
     """
 
     numeric: int = NUMERIC
     categorical: int = CATEGORICAL
     models: int = 1
+    groups: tuple[int, ...] = ()
 
 
 def _digest(name: str) -> bytes:
@@ -70,6 +72,7 @@ def events(shape: Shape, count: int, seed: int = 1) -> list[bytes]:
     texts = random.choice(list(_SHARES), p=list(_SHARES.values()), size=(count, shape.categorical))
     missing = random.random((count, shape.numeric + shape.categorical)) < 0.02
     scores, which = random.beta(2, 8, count), random.integers(shape.models, size=count)
+    people = [random.integers(groups, size=count).tolist() for groups in shape.groups]
     envelope = {
         "event_id": "01900000-0000-7000-8000-000000000000",
         "occurred_at": "2025-11-24T16:00:00Z",
@@ -99,6 +102,9 @@ def events(shape: Shape, count: int, seed: int = 1) -> list[bytes]:
             "threshold": 0.5,
             "decision": "refer" if scores[n] > 0.4 else "approve",
             "latency_ms": 2.0,
+            "protected": tuple(
+                {"attribute": f"a{at}", "token": f"{own[n]:032x}"} for at, own in enumerate(people)
+            ),
         }
         made.append(encode(PredictionMade.model_validate({"envelope": envelope, "body": body})))
     return made
@@ -237,6 +243,7 @@ def measure(count: int = 40_000) -> dict[str, dict[str, float]]:
         "stages, µs per event": each,
     }
     for name, other in (
+        ("20 features, groups by two attributes", Shape(groups=(2, 3))),
         ("5 features", Shape(4, 1)),
         ("100 features", Shape(70, 30)),
         ("20 features, 10 models", Shape(models=10)),

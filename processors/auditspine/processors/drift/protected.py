@@ -6,8 +6,9 @@ read: it is counted, and that is all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
+from operator import itemgetter
 
 import numpy as np
 
@@ -28,6 +29,8 @@ _CROSSED = 3  # attributes, the first, whose intersections are looked at
 _TOGETHER = 4  # times as many groups of two attributes as of one
 _MOST_NAME = 60  # characters of an attribute in a monitor's name
 _MOST_TOKEN = 128
+_REMEMBERED = 4096  # combinations of groups that are not looked up again
+_ATTRIBUTE_AND_TOKEN = itemgetter("attribute", "token")
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Groups:
 
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    _seen: dict[object, "_Own"] = field(default_factory=dict, repr=False)
 
     @property
     def attributes(self) -> list[str]:
@@ -85,29 +89,56 @@ class Groups:
 
     def read(self, events: Sequence[SealedEvent], policy: DriftPolicy) -> Membership:
         """Tell which groups predictions are of; number those that come for the first time."""
-        found, rules = Membership(np.zeros((0, 0)), [], []), _Rules(policy)
+        found = Membership(np.zeros((0, 0)), [], [])
         first = dict.fromkeys(self.numbers, 0)
         for row, event in enumerate(events):
-            tokens = self._given(event, row, rules, found)
-            known = {name: len(self.numbers[name]) for name in tokens}
-            found.members.append(tuple(self._members(tokens, policy)))
-            for name in self.numbers:
-                first.setdefault(name, row)
-            found.begun += [(row, name) for name in self._new(tokens, known, policy)]
-            plain = (name for name in self.numbers if not self.is_crossed(name))
-            found.without.append(tuple(name for name in plain if name not in tokens))
+            given = tuple(map(_ATTRIBUTE_AND_TOKEN, event.body.get("protected") or ()))
+            where = event.envelope["domain"], event.body["deployment"]["name"]
+            own = self._seen.get((len(self.numbers), where, given))
+            if own is None:
+                own = self._look(given, where, policy)
+                self._remember((len(self.numbers), where, given), own)
+                for name in self.numbers:
+                    first.setdefault(name, row)
+            found.members.append(own.members)
+            found.without.append(own.without)
+            found.excluded += [(row, name) for name in own.excluded]
+            found.begun += [(row, name) for name in self._new(own, policy)]
         found.codes = self._codes(found.members, first)
         return found
 
-    def _new(
-        self, tokens: Iterable[str], known: Mapping[str, int], policy: DriftPolicy
-    ) -> Iterator[str]:
+    def _look(
+        self, given: Sequence[tuple[str, str | None]], where: tuple[str, str], policy: DriftPolicy
+    ) -> "_Own":
+        """Number the groups that attributes and tokens name."""
+        tokens: dict[str, str] = {}
+        excluded = []
+        for raw, token in given:
+            attribute = as_name(shortened(raw, _MOST_NAME)).replace(BOTH, " and ")
+            if policy.excluded(*where, attribute) is not None:
+                excluded.append(attribute)
+            elif self._begin(attribute) and attribute not in tokens and token:
+                tokens[attribute] = shortened(token, _MOST_TOKEN)
+        before = {name: len(self.numbers[name]) for name in tokens}
+        members = tuple(self._members(tokens, policy))
+        fresh = tuple(name for name in tokens if len(self.numbers[name]) > before[name])
+        plain = (name for name in self.numbers if not self.is_crossed(name))
+        without = tuple(name for name in plain if name not in tokens)
+        return _Own(members, without, tuple(tokens), fresh, tuple(excluded))
+
+    def _remember(self, key: object, own: "_Own") -> None:
+        """Keep what is known of the same attributes and tokens, now that they are numbered."""
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        self._seen[key] = replace(own, fresh=())
+
+    def _new(self, own: "_Own", policy: DriftPolicy) -> Iterator[str]:
         """Count the attributes of a row; give those of which a new group is worth a word."""
-        for name in tokens:
+        for name in own.known:
             rows = self.rows.get(name, 0)
             if rows < policy.monitors.warm_up_rows:
                 self.rows[name] = rows + 1
-            elif len(self.numbers[name]) > known[name]:
+            elif name in own.fresh:
                 yield name
 
     def _codes(self, members: Sequence[Sequence[Member]], first: Mapping[str, int]) -> Floats:
@@ -119,19 +150,6 @@ class Groups:
             for name, number, _ in own:
                 codes[row, columns[name]] = number
         return codes
-
-    def _given(
-        self, event: SealedEvent, row: int, rules: "_Rules", found: Membership
-    ) -> dict[str, str]:
-        """Give a prediction's tokens by attribute, without what is excluded."""
-        tokens: dict[str, str] = {}
-        for each in event.body.get("protected") or ():
-            attribute = as_name(shortened(each["attribute"], _MOST_NAME)).replace(BOTH, " and ")
-            if rules.excludes(event, attribute):
-                found.excluded.append((row, attribute))
-            elif self._begin(attribute) and attribute not in tokens and each["token"]:
-                tokens[attribute] = shortened(each["token"], _MOST_TOKEN)
-        return tokens
 
     def _members(self, tokens: Mapping[str, str], policy: DriftPolicy) -> Iterator[Member]:
         """Number a row's groups, and those of two attributes together."""
@@ -165,17 +183,12 @@ class Groups:
         return known[token]
 
 
-class _Rules:
-    """What a policy excludes, asked once for each domain, deployment and attribute."""
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What a row is of; and its attributes: missing, known, with a new group, and excluded."""
 
-    def __init__(self, policy: DriftPolicy) -> None:
-        self._policy = policy
-        self._known: dict[tuple[str, str, str], bool] = {}
-
-    def excludes(self, event: SealedEvent, attribute: str) -> bool:
-        if not self._policy.exclusions:
-            return False
-        asked = event.envelope["domain"], event.body["deployment"]["name"], attribute
-        if asked not in self._known:
-            self._known[asked] = self._policy.excluded(*asked) is not None
-        return self._known[asked]
+    members: tuple[Member, ...]
+    without: tuple[str, ...]
+    known: tuple[str, ...]
+    fresh: tuple[str, ...]
+    excluded: tuple[str, ...]
