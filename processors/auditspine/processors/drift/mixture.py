@@ -38,7 +38,7 @@ def plus(kept: Floats, blocks: Floats) -> Floats:
     return total
 
 
-def group_run_length(run_length: float, share: float) -> float:
+def group_run_length(run_length: float, share: float | Floats) -> Floats:
     """Give the run length of a monitor that sees the rows of a group alone, in its own rows.
 
     Args:
@@ -46,7 +46,9 @@ def group_run_length(run_length: float, share: float) -> float:
         share: Of the group, from 0 to 1. The smaller it is, the fewer rows it has of each block
             and the less its statistic overshoots, for which there is something added.
     """
-    return share * run_length * (1 + _OF_FEW * (1 - share))
+    own = np.minimum(np.asarray(share, dtype=float), 1.0)
+    length: Floats = own * run_length * (1 + _OF_FEW * (1 - own))
+    return length
 
 
 class Mixture:
