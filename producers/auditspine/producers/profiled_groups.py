@@ -18,6 +18,12 @@ FEWEST_ROWS = 30
 PLACES = (0.01, *(each / 20 for each in range(1, 20)), 0.99)
 """Where quantiles of a group are taken; of few rows, fewer."""
 
+FEW_PLACES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Where they are taken of many features and groups: an event takes 512 KiB."""
+
+MANY = 400
+"""Features times groups from which they are many: 21 quantiles of each are 145 kB."""
+
 Tokens: TypeAlias = Mapping[str, Sequence[str | None]]
 """By protected attribute the token of each row; None where it is missing."""
 
@@ -35,6 +41,11 @@ class Answers:
 
     scores: Sequence[object] | None
     decisions: Sequence[object] | None
+
+    def given(self) -> dict[str, Sequence[object]]:
+        """Give those that are given, by what a profile calls them."""
+        both = {"score": self.scores, "decision": self.decisions}
+        return {name: values for name, values in both.items() if values is not None}
 
 
 def tokens_of(
@@ -115,15 +126,26 @@ def groups_of(
         answers: The model's answers on other rows.
         answered: Tokens of these.
     """
-    found = []
-    for attribute in sorted(fitted):
-        members = _members(fitted[attribute])
-        others = _members(answered.get(attribute, ()))
-        for token, rows in sorted(members.items(), key=lambda each: (-len(each[1]), each[0])):
-            if len(rows) >= FEWEST_ROWS:
-                group = _group(attribute, token, columns, rows, answers, others.get(token, ()))
-                found.append(group)
-    return tuple(found)
+    others = {attribute: _members(tokens) for attribute, tokens in answered.items()}
+    large = [
+        (attribute, token, rows)
+        for attribute in sorted(fitted)
+        for token, rows in _by_size(_members(fitted[attribute]))
+        if len(rows) >= FEWEST_ROWS
+    ]
+    places = PLACES if len(large) * len(columns) < MANY else FEW_PLACES
+    return tuple(
+        _group(
+            GroupProfile(attribute=attribute, token=token, rows=len(rows)),
+            _columns(columns, rows, places),
+            _columns(answers.given(), others.get(attribute, {}).get(token, ()), places),
+        )
+        for attribute, token, rows in large
+    )
+
+
+def _by_size(members: Mapping[str, list[int]]) -> list[tuple[str, list[int]]]:
+    return sorted(members.items(), key=lambda each: (-len(each[1]), each[0]))
 
 
 def _members(tokens: Sequence[str | None]) -> dict[str, list[int]]:
@@ -135,36 +157,43 @@ def _members(tokens: Sequence[str | None]) -> dict[str, list[int]]:
     return members
 
 
+def _columns(
+    columns: Mapping[str, Sequence[object]], rows: Sequence[int], places: Sequence[float]
+) -> list[NumericProfile | CategoricalProfile]:
+    """Profile columns in some of their rows, but those in which too few have a value."""
+    found = []
+    for name, values in columns.items():
+        own = [values[row] for row in rows]
+        if sum(each is not None for each in own) >= FEWEST_ROWS:
+            found.append(profiled(name, name, own, len(own), places))
+    return [each for each in found if each is not None]
+
+
 def _group(
-    attribute: str,
-    token: str,
-    columns: Mapping[str, Sequence[object]],
-    rows: Sequence[int],
-    answers: Answers,
-    answered: Sequence[int],
+    of: GroupProfile,
+    features: Sequence[NumericProfile | CategoricalProfile],
+    answers: Sequence[NumericProfile | CategoricalProfile],
 ) -> GroupProfile:
-    profiles = [_column(name, values, rows) for name, values in columns.items()]
-    score = _column("score", answers.scores, answered)
-    decision = _column("decision", answers.decisions, answered)
-    return GroupProfile(
-        attribute=attribute,
-        token=token,
-        rows=len(rows),
-        numeric=tuple(each for each in profiles if isinstance(each, NumericProfile)),
-        categorical=tuple(each for each in profiles if isinstance(each, CategoricalProfile)),
-        score=score if isinstance(score, NumericProfile) else None,
-        decision=decision if isinstance(decision, CategoricalProfile) else None,
+    """Put together what is known of a group."""
+    score, decision = _split(answers)
+    numeric, categorical = _split(features)
+    return of.model_copy(
+        update={
+            "numeric": numeric,
+            "categorical": categorical,
+            "score": next(iter(score), None),
+            "decision": next(iter(decision), None),
+        }
     )
 
 
-def _column(
-    name: str, values: Sequence[object] | None, rows: Sequence[int]
-) -> NumericProfile | CategoricalProfile | None:
-    """Profile a column in some of its rows; None where too few have a value."""
-    own = [] if values is None else [values[row] for row in rows]
-    if sum(each is not None for each in own) < FEWEST_ROWS:
-        return None
-    return profiled(name, name, own, len(own), PLACES)
+def _split(
+    profiles: Sequence[NumericProfile | CategoricalProfile],
+) -> tuple[tuple[NumericProfile, ...], tuple[CategoricalProfile, ...]]:
+    return (
+        tuple(each for each in profiles if isinstance(each, NumericProfile)),
+        tuple(each for each in profiles if isinstance(each, CategoricalProfile)),
+    )
 
 
 def _is_token(value: object) -> bool:

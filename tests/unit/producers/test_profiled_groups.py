@@ -6,11 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditspine.producers.envelopes import defaults
 from auditspine.producers.errors import EventError
+from auditspine.producers.prepare import encode_event
 from auditspine.producers.profile import training_profile
-from auditspine.producers.profiled_groups import PLACES
+from auditspine.producers.profiled_groups import FEW_PLACES, PLACES
 from auditspine.producers.protected import Tokens
-from auditspine.schemas.models import ArtifactRef, NumericProfile, TrainingProfile
+from auditspine.schemas.codec import encode
+from auditspine.schemas.models import (
+    ArtifactRef,
+    NumericProfile,
+    RunCompleted,
+    RunCompletedBody,
+    TrainingProfile,
+)
 
 MODEL = ArtifactRef(kind="model", name="credit", version="1", digest=bytes(32))
 TOKENS = Tokens(bytes(range(32)))
@@ -92,6 +101,20 @@ def test_no_quantile_of_a_group_is_a_row_s_own_extreme() -> None:
     [group] = grouped({"x": values}, {"sex": [F] * 40}).groups
     assert max(group.numeric[0].quantiles) < 40
     assert group.numeric[0].probabilities[0] == 0.15
+
+
+def test_of_many_features_and_groups_fewer_quantiles_are_taken_so_that_they_fit_an_event() -> None:
+    values = [float(row) for row in range(5000)]
+    tokens = [TOKENS.token("band", row % 8) for row in range(5000)]
+    columns = {f"feature_{each}": values for each in range(200)}
+    profile = grouped(columns, {"band": tokens})
+    assert len(profile.groups) == 8
+    assert profile.groups[0].numeric[0].probabilities == FEW_PLACES
+    body = RunCompletedBody(
+        run_id="r", status="succeeded", outputs=(MODEL,), duration_seconds=1.0, profile=profile
+    )
+    envelope = defaults("svc", "acme", "credit", "prod", {}).envelope("request", "why", {})
+    encode_event(RunCompleted(envelope=envelope, body=body), encode)
 
 
 def test_a_missing_token_is_in_no_group() -> None:
