@@ -41,7 +41,7 @@ _NAME = f"if(e.artifact_kind = 'labeller', {_token('e.artifact_name')}, e.artifa
 _IMPERSONAL_MARKS = (
     *("approval_status", "approved", "business_unit", "data_tier", "decision", "deprecated"),
     *("flagged", "passed", "protected", "regulatory_domains", "retired", "reviewed", "rows"),
-    *("sensitivity", "split", "state", "status", "trigger"),
+    *("disposition", "sensitivity", "split", "state", "status", "trigger"),
 )
 _SHOWN_MARKS = ", ".join(map(quoted, _IMPERSONAL_MARKS))
 _VALUE = f"if(e.mark IN ({_SHOWN_MARKS}), e.value, {_token('e.value')})"

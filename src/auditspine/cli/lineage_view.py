@@ -28,7 +28,7 @@ from auditspine.cli.settings import load_settings
 from auditspine.schemas.relations import Relation
 
 _ALARMS = ("flagged", "deprecated", "retired")
-_SHOWN_MARKS = ("sensitivity", "rows", "state", "decision", "passed", "trigger")
+_SHOWN_MARKS = ("sensitivity", "rows", "state", "decision", "passed", "trigger", "disposition")
 
 _UPSTREAM = {
     Relation.SNAPSHOT_OF: "taken from",

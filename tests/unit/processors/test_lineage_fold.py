@@ -229,3 +229,45 @@ def test_tenants_never_share_a_node() -> None:
         graph = Graph().fold([sealed(0, encode(parse_json(json.dumps(content))))])
         ids += [row["node_id"] for row in graph.rows[NODES].values()]
     assert len(set(ids)) == 2
+
+
+def _disposed(order: tuple[int, ...]) -> Graph:
+    place = {"model": made("model", "risk"), "deployment": made("deployment", "risk-eu")}
+    raised = {"alert_id": "alert-1", **place}
+    ended = {
+        "investigation_id": "inv-1",
+        "alert_id": "alert-1",
+        "disposition": "data_quality",
+        "rationale": "The feed",
+    }
+    events = [
+        SealedEvent("log", 5, 1_000, "alert.raised", _envelope(1), raised),
+        SealedEvent("log", 9, 2_000, "investigation.dispositioned", _envelope(2), ended),
+    ]
+    graph = Graph()
+    for number in order:
+        graph.fold([events[number]])
+    return graph
+
+
+def made(kind: str, name: str) -> dict[str, Any]:
+    return {"kind": kind, "name": name, "version": "1", "digest": b"\1" * 32}
+
+
+def _envelope(number: int) -> dict[str, Any]:
+    event_id = f"00000000-0000-7000-8000-{number:012x}"
+    who = {"principal": "ana@acme.example"}
+    return {"tenant": "acme", "event_id": event_id, "occurred_at": number, "actor": who}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0)])
+def test_a_disposition_is_on_the_model_and_the_deployment_in_any_order(order) -> None:
+    marks = _disposed(order).rows[MARKS]
+    assert marks == _disposed((0, 1)).rows[MARKS]
+    assert {(row["mark"], row["value"], row["detail"]) for row in marks.values()} == {
+        ("disposition", "data_quality", "inv-1: The feed")
+    }
+    assert len(marks) == 2
+    assert {(row["position"], row["version"], row["principal"]) for row in marks.values()} == {
+        (9, 9, "ana@acme.example")
+    }

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
 from uuid import UUID
 
+from auditspine.processors.lineage import dispositions
 from auditspine.processors.lineage.facts import EVENT_TYPES, Facts, facts_of
 from auditspine.processors.lineage.graph import (
     EDGES,
     MARKS,
     NODES,
     Edge,
+    Mark,
     Node,
     Seen,
     edge_row,
@@ -43,9 +45,9 @@ class LineageProjection:
     """Folds lifecycle events; see :class:`~.projection.port.Projection`."""
 
     name = "lineage"
-    logic_version = 1
+    logic_version = 2
     streams: tuple[str, ...] = ("lifecycle",)
-    event_types = EVENT_TYPES
+    event_types = EVENT_TYPES | dispositions.EVENT_TYPES
     emits: frozenset[str] = frozenset()
     tables: tuple[Table, ...] = (NODES, EDGES, MARKS, FINDINGS)
 
@@ -76,6 +78,10 @@ class _Step:
 
     def take(self, event: SealedEvent) -> list[Finding]:
         """Apply one event; give what is remarkable about it."""
+        if event.event_type in dispositions.EVENT_TYPES:
+            for said, mark in dispositions.marked(self._state, event):
+                self._mark(said, mark, mark.node.node_id)
+            return []
         facts = facts_of(event)
         seen = Seen.of(event)
         ids = {node: node.node_id for node in _mentioned(facts)}
@@ -95,12 +101,16 @@ class _Step:
         )
         found.extend(self._duties(event, facts, ids))
         for mark in facts.marks:
-            key = (ids[mark.node], mark.name, event.envelope["event_id"])
-            told = b"x" + key[0].bytes + f"{mark.name} {key[2]}".encode()
-            if self._state.get(told) is None:  # the same event again says nothing new
-                self._state.put(told, b"")
-                self.marks[key] = mark_row(event, ids[mark.node], mark)
+            self._mark(event, mark, ids[mark.node])
         return found
+
+    def _mark(self, event: SealedEvent, mark: Mark, node_id: UUID) -> None:
+        """Note a mark; the same event again says nothing new."""
+        key = (node_id, mark.name, event.envelope["event_id"])
+        told = b"x" + node_id.bytes + f"{mark.name} {key[2]}".encode()
+        if self._state.get(told) is None:
+            self._state.put(told, b"")
+            self.marks[key] = mark_row(event, node_id, mark)
 
     def _see(
         self, event: SealedEvent, node: Node, node_id: UUID, seen: Seen, *, registers: bool

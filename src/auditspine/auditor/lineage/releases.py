@@ -24,6 +24,24 @@ _VERSIONS = """
     WHERE tenant = {{tenant:String}} AND model_name = {{name:String}} AND {moment}
     ORDER BY registered_at, origin, position
 """
+_FOUND = """
+    SELECT m.appended_at AS closed_at, m.value AS disposition, n.kind AS kind, n.name AS name,
+        n.node_version AS artifact_version, m.principal AS closed_by, m.detail AS detail,
+        m.event_id AS event_id
+    FROM (
+        SELECT * FROM lineage_marks FINAL
+        WHERE tenant = {{tenant:String}} AND mark = 'disposition' AND {moment}
+    ) AS m
+    INNER JOIN (
+        SELECT node_id, any(toString(artifact_kind)) AS kind, any(artifact_name) AS name,
+            any(artifact_version) AS node_version
+        FROM lineage_nodes FINAL
+        WHERE tenant = {{tenant:String}} AND artifact_name = {{name:String}}
+            AND artifact_kind IN ('model', 'deployment')
+        GROUP BY node_id
+    ) AS n ON n.node_id = m.node_id
+    ORDER BY closed_at, event_id, kind DESC LIMIT 1 BY event_id
+"""
 _FIGURES = """
     SELECT event_type, JSONExtractString(item, 'name') AS item_name,
         if(event_type = 'run.started', JSONExtractString(item, 'value'),
@@ -113,6 +131,12 @@ def serving(
 def versions(client: Client, tenant: str, name: str, moment: Moment = NOW) -> list[Row]:
     """Give a model's versions, and why each was trained; arguments and errors as above."""
     sql = _VERSIONS.format(moment=moment.until("registered_at", "occurred_at"))
+    return named_rows(client, sql, {"tenant": tenant, "name": name, **moment.parameters()})
+
+
+def investigated(client: Client, tenant: str, name: str, moment: Moment = NOW) -> list[Row]:
+    """Give what investigations of a model or deployment found; arguments and errors as above."""
+    sql = _FOUND.format(moment=moment.until("appended_at", "occurred_at"))
     return named_rows(client, sql, {"tenant": tenant, "name": name, **moment.parameters()})
 
 

@@ -45,6 +45,7 @@ _WORDS: dict[str, Callable[[_Body], str]] = {
     "alert.escalated": lambda b: f"to {b['to_tier'].replace('_', ' ')}: {b['reason']}",
     "alert.resolved": lambda b: b["reason"],
     "investigation.opened": lambda b: b["question"],
+    "investigation.analysed": lambda b: b["detail"],
     "investigation.dispositioned": lambda b: (
         f"{b['disposition'].replace('_', ' ')}: {b['rationale']}"
     ),

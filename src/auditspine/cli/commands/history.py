@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from auditspine.auditor.lineage.releases import Row, serving, versions
+from auditspine.auditor.lineage.releases import Row, investigated, serving, versions
 from auditspine.cli.commands.sql import table_of
 from auditspine.cli.console import print_json, printable, stdout
 from auditspine.cli.errors import CliError
@@ -40,7 +40,7 @@ def history(
     """Show what served from when, who put it there, and on whose approval; and why models changed.
 
     With a time, show what was in force then. For a model, its versions follow, with what set off
-    the run that trained each.
+    the run that trained each; then what people found who investigated its alerts.
 
     **Examples**
 
@@ -52,8 +52,9 @@ def history(
     with opened(data_dir, clickhouse_url, tenant, moment) as store:
         served = serving(store.client, store.tenant, name, environment, moment)
         made = versions(store.client, store.tenant, name, moment) if name else []
+        found = investigated(store.client, store.tenant, name, moment) if name else []
     if as_json:
-        print_json({"serving": served, "versions": made})
+        print_json({"serving": served, "versions": made, "investigations": found})
         return
     if not served and not made:
         raise CliError(f"no deployment or model is called {name}" if name else "nothing served")
@@ -65,6 +66,9 @@ def history(
     if made:
         stdout.print("Versions, and why they were trained", style="title")
         stdout.print(table_of(*_columns([_made(row) for row in made])))
+    if found:
+        stdout.print("What investigations found", style="title")
+        stdout.print(table_of(*_columns([_found(row) for row in found])))
 
 
 def _served(row: Row) -> Row:
@@ -91,6 +95,16 @@ def _made(row: Row) -> Row:
         "trigger": row["trigger"],
         "reason": row["reason"],
         "cause": cause,
+    }
+
+
+def _found(row: Row) -> Row:
+    return {
+        "closed": f"{row['closed_at']:%Y-%m-%d %H:%M:%S}",
+        "about": f"{row['name']} {row['artifact_version']}",
+        "disposition": row["disposition"],
+        "by": row["closed_by"],
+        "why": row["detail"],
     }
 
 
