@@ -18,6 +18,7 @@ from auditspine.processors.drift.scores import Blocks, log_ratios
 
 _MOST = 5.0  # of a tilt: odds times 148
 _MOST_RATIO = np.exp(5.0)  # of the reference
+_LEAST_SCATTER = 1e-9  # of a block's count: less says nothing
 _SMOOTH = 0.5  # added to both sums: unseen is not never
 _WAYS = np.repeat([1.0, -1.0], TILTS // 2)[:, None]
 
@@ -34,7 +35,7 @@ class OddsRatio:
         rows: Rows of both that the reference is known from.
     """
 
-    overshoot: ClassVar[float] = 0.55
+    overshoot: ClassVar[float] = 0.6
 
     def __init__(self, ratio: Floats, rate: Floats, share: Floats, rows: Floats) -> None:
         known = np.maximum(rows, 1.0)
@@ -66,11 +67,10 @@ class OddsRatio:
         return log_ratios(tilts, sums, cumulants, doubt, given, self.arrays["rows"])
 
     def moved(self, sums: Floats, blocks: Blocks) -> Floats:
-        """Give sums over what they scatter by in a block, given its rows and hits."""
-        n, n1, t = blocks.rows, _first(blocks), blocks.squares
-        rows = np.maximum(n, 1.0)
-        variance = n1 * (n - n1) * t * (n - t) / (rows**2 * np.maximum(n - 1, 1.0))
-        says = variance > 0
+        """Give sums over what they scatter by in a block, given its rows, hits and the ratio."""
+        _, variance = _moments(_terms(blocks)[1], self.ratio())
+        rows = np.maximum(blocks.rows, 1.0)
+        says = variance > _LEAST_SCATTER
         moved: Floats = sums * np.sqrt(rows / np.where(says, variance, 1.0)) * says
         return moved
 
@@ -147,10 +147,20 @@ def _polynomial(factors: Floats, at: Floats) -> Floats:
 
 def _mean(factors: Floats, at: Floats) -> Floats:
     """Give the mean count by M, less the least possible: w·M'(w) / M(w)."""
-    value, slope = np.ones((factors.shape[0], at.size)), np.zeros((factors.shape[0], at.size))
+    return _moments(factors, at)[0]
+
+
+def _moments(factors: Floats, at: Floats) -> tuple[Floats, Floats]:
+    """Give mean and variance of the count by M, less the least possible.
+
+    With θ = w·d/dw the mean is θM / M, and the variance θ²M / M less its square.
+    """
+    shape = factors.shape[0], at.size
+    value, slope, curve = np.ones(shape), np.zeros(shape), np.zeros(shape)
     for term in reversed(range(factors.shape[1])):
         step = factors[:, term] * at
+        curve = step * (value + 2 * slope + curve)
         slope = step * (value + slope)
         value = 1.0 + step * value
     mean: Floats = slope / value
-    return mean
+    return mean, np.maximum(curve / value - mean**2, 0.0)
