@@ -125,6 +125,7 @@ class Story:
         signals: Each ``drift.signalled`` that it rests on and that landed, in order.
         told: Each ``notification.delivered``, in order.
         serving: The state of its model at its deployment; None when it was never held back.
+        analysed: The latest ``investigation.analysed``; None when there is none.
     """
 
     alert: Alert
@@ -133,6 +134,7 @@ class Story:
     signals: list[Said]
     told: list[Said]
     serving: Serving | None
+    analysed: Said | None = None
 
 
 def short_ids(alerts: Sequence[Alert]) -> dict[str, str]:

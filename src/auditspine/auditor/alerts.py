@@ -186,7 +186,10 @@ def read_story(client: Client, tenant: str, alert: Alert) -> Story:
             "events": sorted(events),
         },
     )
-    return Story(alert, history, raised, signals, told, serving_of(client, tenant, alert))
+    analysed = _said(client, _OF_ALERT, {**of, "event_type": "investigation.analysed"})
+    latest = analysed[-1] if analysed else None
+    held = serving_of(client, tenant, alert)
+    return Story(alert, history, raised, signals, told, held, latest)
 
 
 def signalled_monitors(client: Client, tenant: str, alerts: Sequence[Alert]) -> set[str]:

@@ -12,6 +12,7 @@ from auditspine.auditor.alert_rows import Alert, Said, Story
 from auditspine.auditor.drift_words import effect, measured, what_moved
 from auditspine.cli.alert_steps import next_steps
 from auditspine.cli.alert_table import TIER_STYLES, state_words
+from auditspine.cli.analysis_screen import analysis_grid
 from auditspine.cli.console import printable
 from auditspine.cli.status_screen import short
 
@@ -33,7 +34,7 @@ _CAUSES = {
     "unacknowledged": "nobody acknowledged it",
     "person": "a person escalated it",
     "served": "something serves that is not said to be deployed",
-    "silent": "nothing serves any more",
+    "silent": "nothing serves any more, or no outcome comes",
 }
 
 
@@ -54,6 +55,9 @@ def story_screen(story: Story, now: datetime) -> RenderableType:
     pieces += [Text("What moved", "title"), _indented(_grid(_facts(story, now)))]
     if story.signals:
         pieces.append(_indented(_signals(story.signals)))
+    if story.analysed is not None:
+        found = analysis_grid(story.analysed.body)
+        pieces += [Text("What may be behind it", "title"), _indented(found)]
     pieces += [Text("What the system did", "title"), _indented(_grid(_done(story, now)))]
     pieces += [Text("History", "title"), _indented(_timeline(story))]
     return Group(*pieces)

@@ -1,17 +1,19 @@
 """What alerts and monitors look like in a terminal."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from rich.console import Console
 from tests.unit.cli.alert_examples import NOW, PLACE, alert, report, serving, signal, story
 
-from auditspine.auditor.alert_rows import Happening, short_ids
+from auditspine.auditor.alert_rows import Happening, Said, short_ids
 from auditspine.cli.alert_screen import steps_lines, story_screen
 from auditspine.cli.alert_steps import next_steps
 from auditspine.cli.alert_table import alerts_table
 from auditspine.cli.console import _THEME
 from auditspine.cli.drift_screen import watched, watched_screen, watched_value
+from auditspine.schemas.examples import example
 
 WIDTHS = pytest.mark.parametrize("width", [80, 120])
 
@@ -194,3 +196,20 @@ def test_the_newest_reports_of_two_logs_make_up_the_monitors_of_a_place() -> Non
     assert found == {"a": 1e-3, "error": 0.5}
     assert value["predictions"] == 1500
     assert [len(each["past"]) for each in value["monitors"]] == [1, 2]
+
+
+@WIDTHS
+def test_what_may_be_behind_it_is_told_with_what_came_before(width) -> None:
+    analysed = Said("a", NOW, json.loads(example("investigation.analysed"))["body"])
+    text = " ".join(shown(story_screen(story(analysed=analysed), NOW), width).split())
+    for words in (
+        "What may be behind it",
+        "began 11-25 13:40:02 to 11-25 13:42:50 UTC, most likely 13:41:07",
+        "upstream feature.defined of feature debt_to_income 4, 3.1 minutes before",
+        "likeliest 82% pipeline_break",
+        "debt_to_income was defined anew 3 minutes before it moved",
+        "10% data_quality",
+        "by judgement, not measurement",
+    ):
+        assert words in text
+    assert "What may be behind it" not in shown(story_screen(story(), NOW), width)
