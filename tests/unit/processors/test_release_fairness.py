@@ -11,6 +11,10 @@ from auditspine.processors.alerts.causes import Ref
 from auditspine.processors.release.book import Book
 from auditspine.processors.release.fairness import fairness
 from auditspine.processors.release.values import Request
+from auditspine.schemas.catalogue import schema_texts
+from auditspine.schemas.codec import Decoder, encode
+from auditspine.schemas.examples import example
+from auditspine.schemas.parse import parse_json
 
 RULE = "fair_in_service"
 DAYS = 24 * 60  # minutes
@@ -206,3 +210,14 @@ class TestFacts:
         assert facts(world)["selection_ratio_high"] == 0.9
         digest = ref("model", "risk", "3")["digest"].hex()
         assert len(Book(world.state).read("f", "acme", digest)) == 32
+
+
+def test_the_contract_s_example_is_taken_as_it_is_decoded() -> None:
+    value = encode(parse_json(example("bias.assessed")))
+    body = Decoder(schema_texts()).decode(value).body
+    world = ready()
+    world.take("bias.assessed", {**body, "model": ref("model", "risk", "3")})
+    found = facts(world)
+    assert (found["selection_gap"], found["selection_gap_least"]) == (0.025, 0.0161)
+    assert (found["selection_ratio"], found["selection_ratio_high"]) == (0.965, 0.977)
+    assert found["summary"].startswith("risk 3 at mortgage-risk-eu selects groups sex 1 and 2 at")
