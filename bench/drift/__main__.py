@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from auditspine.processors.drift.detector import BLOCK
-from bench.drift import latency, measures, oracle, others, worker
-from bench.drift.shifts import SHIFTS, STREAMS, Floats, Random, Shift
+from bench.drift import group_tables, latency, measures, oracle, others, worker
+from bench.drift.shifts import SHIFTS, STREAMS, Random, Shift
+from bench.drift.summaries import cell, median, progress, summary
 
 console = Console(width=110)
 FAMILY = 500 * 7_000_000.0  # 500 monitors, a million rows a day, one false alarm a week
@@ -32,22 +33,34 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=2_000_000, help="rows of each false alarm rate")
     parser.add_argument("--seed", type=int, default=20_263)
     parser.add_argument("--no-stack", action="store_true", help="leave the worker and alerts out")
+    parser.add_argument("--only", choices=("groups",), help="leave all else out")
     parser.add_argument("--json", type=Path, help="write every number there")
     options = parser.parse_args()
     random, began = np.random.default_rng(options.seed), time.monotonic()
     results: dict[str, Any] = {"seed": options.seed, "runs": options.runs, "rows": options.rows}
-    results["false_alarms"] = _false_alarms(random, options.rows)
-    rates = {(row["stream"], row["monitor"]): row["per_10k"] for row in results["false_alarms"]}
-    results["delays"] = _delays(random, options.runs)
-    results["others"] = _others(random, options.rows, rates)
-    results["more"] = _more(random, options.runs)
-    if not options.no_stack:
+    if options.only is None:
+        results |= _numeric(random, options.runs, options.rows)
+    own = np.random.default_rng(options.seed + 1)
+    results["groups"] = group_tables.measure(console, own, options.runs, options.rows)
+    if not (options.only or options.no_stack):
         results |= _stack()
     results["seconds"] = time.monotonic() - began
     console.print(f"{results['seconds']:.0f} s")
     if options.json:
         options.json.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     return 0
+
+
+def _numeric(random: Random, runs: int, rows: int) -> dict[str, Any]:
+    """Measure the monitors of values, rates and spreads."""
+    false = _false_alarms(random, rows)
+    rates = {(row["stream"], row["monitor"]): row["per_10k"] for row in false}
+    return {
+        "false_alarms": false,
+        "delays": _delays(random, runs),
+        "others": _others(random, rows, rates),
+        "more": _more(random, runs),
+    }
 
 
 def _false_alarms(random: Random, rows: int) -> list[dict[str, Any]]:
@@ -63,7 +76,7 @@ def _false_alarms(random: Random, rows: int) -> list[dict[str, Any]]:
                 "at_start": measured.start,
             }
         )
-        _progress(f"{stream.name} {stream.kind}: {measured.after:.3f}")
+        progress(f"{stream.name} {stream.kind}: {measured.after:.3f}")
     table = Table("stream that does not change", "monitor", title="False alarms")
     for name in ("per 10k rows (aim .1)", "of rows", "per monitor at the start"):
         table.add_column(name, justify="right")
@@ -78,21 +91,21 @@ def _delays(random: Random, runs: int) -> list[dict[str, Any]]:
     found = []
     for shift in SHIFTS:
         bound = oracle.threshold(shift, random)
-        best = _median(oracle.delays(shift, bound, random, 1000, measures.HORIZON))
+        best = median(oracle.delays(shift, bound, random, 1000, measures.HORIZON))
         row: dict[str, Any] = {"shift": shift.name, "oracle": best, "aim": 1.3 * best + BLOCK / 2}
         for before in _BEFORE:
             delays = measures.delays(shift, random, runs, before)
-            row[f"after_{before}"] = _summary(delays)
-        row["family"] = _summary(measures.delays(shift, random, runs, _BEFORE[-1], FAMILY))
+            row[f"after_{before}"] = summary(delays)
+        row["family"] = summary(measures.delays(shift, random, runs, _BEFORE[-1], FAMILY))
         found.append(row)
-        _progress(
+        progress(
             f"{shift.name}: oracle {best:.0f}, ours {row[f'after_{_BEFORE[-1]}']['median']:.0f}"
         )
     table = Table("shift", title="Rows until the alarm: median (mean), missed within 5,000")
     for name in ("oracle", "aim", "at row 0", "at row 1,000", "at row 10,000", "family of 500"):
         table.add_column(name, justify="right")
     for row in found:
-        ours = (_cell(row[name]) for name in ("after_0", "after_1000", "after_10000", "family"))
+        ours = (cell(row[name]) for name in ("after_0", "after_1000", "after_10000", "family"))
         table.add_row(row["shift"], f"{row['oracle']:.0f}", f"{row['aim']:.0f}", *ours)
     console.print(table)
     return found
@@ -118,16 +131,16 @@ def _others(random: Random, rows: int, rates: dict[tuple[str, str], float]) -> l
                     "shift": shift.name,
                     "detector": name,
                     "per_10k": rate,
-                    "after_1000": _summary(delays),
-                    "after_10000": _summary(later),
+                    "after_1000": summary(delays),
+                    "after_10000": summary(later),
                 }
             )
-            _progress(f"{shift.name}, {name}: {rate:.3f}, {_median(delays):.0f}")
+            progress(f"{shift.name}, {name}: {rate:.3f}, {median(delays):.0f}")
     table = Table("shift", "detector", title="Others on standardised values")
     for name in ("false per 10k", "at row 1,000", "at row 10,000"):
         table.add_column(name, justify="right")
     for row in found:
-        numbers = f"{row['per_10k']:.3f}", _cell(row["after_1000"]), _cell(row["after_10000"])
+        numbers = f"{row['per_10k']:.3f}", cell(row["after_1000"]), cell(row["after_10000"])
         table.add_row(row["shift"], row["detector"], *numbers)
     console.print(table)
     return found
@@ -138,7 +151,7 @@ def _stack() -> dict[str, Any]:
     found = worker.measure()
     for name, numbers in found.items():
         _numbers(f"Drift processor: {name}", numbers)
-    _progress("starting a stack")
+    progress("starting a stack")
     alerted = latency.measure()
     _numbers("From a prediction to the alert at a receiver", alerted)
     return {"worker": found, "alerted": alerted}
@@ -172,7 +185,7 @@ def _more(random: Random, runs: int) -> dict[str, Any]:
     ramp = measures.ramp_delays(random, runs)
     spoiled = measures.after_bad_input(random, 100)
     speeds = measures.speeds(random)
-    console.print(f"a ramp to +.5 sd over 2,000 rows: {_cell(_summary(ramp))}")
+    console.print(f"a ramp to +.5 sd over 2,000 rows: {cell(summary(ramp))}")
     table = Table(
         "1,000 rows before a shift of +.5 sd", title="Rows until the alarm, after bad input"
     )
@@ -184,29 +197,7 @@ def _more(random: Random, runs: int) -> dict[str, Any]:
     for name, speed in speeds.items():
         console.print(f"{name}: {speed:,.0f} rows/s")
     finite = {name: [None if math.isinf(x) else x for x in pair] for name, pair in spoiled.items()}
-    return {"ramp": _summary(ramp), "after_bad_input": finite, "rows_per_second": speeds}
-
-
-def _median(delays: Floats) -> float:
-    return float(np.median(np.minimum(delays, measures.HORIZON)))
-
-
-def _summary(delays: Floats) -> dict[str, float]:
-    capped = np.minimum(delays, measures.HORIZON)
-    return {
-        "median": float(np.median(capped)),
-        "mean": float(capped.mean()),
-        "missed": int(np.isinf(delays).sum()),
-    }
-
-
-def _cell(summary: dict[str, float]) -> str:
-    missed = f", {summary['missed']} missed" if summary["missed"] else ""
-    return f"{summary['median']:.0f} ({summary['mean']:.0f}){missed}"
-
-
-def _progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return {"ramp": summary(ramp), "after_bad_input": finite, "rows_per_second": speeds}
 
 
 if __name__ == "__main__":
