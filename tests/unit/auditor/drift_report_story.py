@@ -28,7 +28,7 @@ NASTY = '<script>alert("1")</script>&\u202e'
 TOKENS = {"sex": ("5b1e0c7f9a3d", "c04d7be1f6a2"), "age_band": ("a1", "a2", "a3")}
 NORMAL = NormalDist()
 ROWS = 2000
-MEANS = 4000
+LEAVES = {(ORIGIN, 117_001): "ab" * 32, (ORIGIN, 117_425): "cd" * 32}
 DISPOSITIONS = (
     *("pipeline_break", "data_quality", "population_shift"),
     *("policy_drift", "label_delay", "degradation"),
@@ -542,7 +542,6 @@ def material(count: int = 5, **changed) -> Material:
         ),
         "current": current(numbers, texts),
         "attributes": frozenset({"sex", "age_band"}),
-        "leaves": {(ORIGIN, 117_001): "ab" * 32, (ORIGIN, 117_425): "cd" * 32},
     }
     return Material(**(values | changed))
 
@@ -552,5 +551,4 @@ def bare() -> Material:
     return material(
         place=Place("", "mortgage-risk", "3", DIGEST, NOW), others=(), reports=[], profile=None,
         alerts=[], history={}, events=[], serving=None, current=Current(), attributes=frozenset(),
-        leaves={},
     )  # fmt: skip

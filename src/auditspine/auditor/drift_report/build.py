@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from auditspine.auditor.alert_rows import TIERS
@@ -39,6 +40,9 @@ def build(material: Material, labels: Labels | None = None) -> DriftReport:
     Args:
         material: What was read.
         labels: What a person calls groups, by attribute and token.
+
+    Returns:
+        The report, its proofs without leaf hashes.
     """
     profile = {} if material.profile is None else material.profile.body["profile"]
     assessed = material.said("bias.assessed")
@@ -74,6 +78,24 @@ def build(material: Material, labels: Labels | None = None) -> DriftReport:
         any(names.label(*each) for each in names.groups()),
         _proofs(material, alerts, fairness, signals),
     )
+
+
+def with_leaves(report: DriftReport, leaves: Mapping[tuple[str, int], str]) -> DriftReport:
+    """Give a report whose proofs have leaf hashes, where they are known.
+
+    Args:
+        report: The report.
+        leaves: Leaf hashes in hex, by origin and position.
+    """
+    proofs = tuple(
+        replace(
+            each,
+            first_leaf=leaves.get((each.entries.origin, each.entries.first), ""),
+            last_leaf=leaves.get((each.entries.origin, each.entries.last), ""),
+        )
+        for each in report.proofs
+    )
+    return replace(report, proofs=proofs)
 
 
 class _Features:
@@ -215,14 +237,7 @@ def _proofs(
         found.append(("Fairness", f"what the {what} rests on", assessment.entries))
         said = _latest(material.said("bias.assessed"), assessment.basis)
         found.append(("Fairness", what, said.entries))
-    return tuple(
-        Proof(
-            *each,
-            material.leaves.get((each[2].origin, each[2].first), ""),
-            material.leaves.get((each[2].origin, each[2].last), ""),
-        )
-        for each in dict.fromkeys(found)
-    )
+    return tuple(Proof(*each, "", "") for each in dict.fromkeys(found))
 
 
 def _latest(events: Iterable[Sealed], basis: str) -> Sealed:

@@ -93,7 +93,6 @@ class Material:
         serving: What holds of the model; None when it was never held back.
         current: The newest predictions.
         attributes: Protected attributes that the policy lets be read.
-        leaves: Leaf hashes in hex by origin and position.
     """
 
     tenant: str
@@ -111,7 +110,6 @@ class Material:
     serving: Serving | None
     current: Current
     attributes: frozenset[str]
-    leaves: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
     def said(self, event_type: str) -> list[Sealed]:
         """Give the events of a type, the oldest first."""

@@ -16,6 +16,7 @@ from auditspine.auditor.alerts import (
 )
 from auditspine.auditor.asking import choose_tenant
 from auditspine.auditor.drift import Place, find_places, landed_predictions, read_reports
+from auditspine.cli.commands.drift_report import report
 from auditspine.cli.connections import clickhouse_client, has_kafka
 from auditspine.cli.console import print_json, printable, stderr, stdout
 from auditspine.cli.drift_screen import REPORTS, Watched, watched, watched_screen, watched_value
@@ -33,9 +34,7 @@ _TOGETHER = timedelta(days=1)  # models that served so shortly one after the oth
 app = typer.Typer(help="See how the monitors of served models stand.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep ``show`` a command of its own."""
+app.command()(report)
 
 
 @app.command()
