@@ -31,5 +31,5 @@ def test_the_direction_does_not_matter(rows, delta):
     assert change_interval(rows, delta) == change_interval(rows, -delta)
 
 
-def test_its_width_is_twice_that_of_an_estimate_from_a_fixed_number_of_rows():
-    assert change_interval(1000, 0.5, block=0.0) == pytest.approx((2 * 11 / 0.25, 2 * 11 / 0.25))
+def test_it_is_wider_than_that_of_an_estimate_from_a_fixed_number_of_rows():
+    assert change_interval(1000, 0.5, block=0.0) == pytest.approx((2.5 * 11 / 0.25,) * 2)

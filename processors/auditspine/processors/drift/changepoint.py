@@ -4,14 +4,14 @@ The estimate is where the excursion that explains the values best began (``excur
 shift of δ standard deviations of a row, the error of such an estimate is of the order of 1/δ² rows,
 however many rows there are: 95% lie within 11/δ². That is for a δ and a number of rows known
 beforehand. At an alarm, which comes where the rows happen to be far off, δ looks larger than it is;
-with twice the width 95% were covered (docs/drift-benchmark.md).
+with 2.5 times the width 95% were covered (docs/drift-benchmark.md).
 
 Source: Yao, *Approximating the distribution of the maximum likelihood estimate of the change-point
 in a sequence of independent random variables*, Annals of Statistics 15, 1987; Bai, *Estimation of a
 change point in multiple regression models*, 1997.
 """
 
-_HALF_WIDTH = 22.0  # times 1/δ²
+_HALF_WIDTH = 27.5  # times 1/δ²
 _LEAST_DELTA = 1e-3  # less is no shift that anybody finds
 
 
