@@ -40,11 +40,19 @@ def false_alarms(draw: Draw, monitor: Monitor, random: Random, rows: int, *, kno
     return float(late.sum()) / (late.shape[0] * BLOCK * _RUNS) * 10_000
 
 
-def delays(case: Case, monitor: Monitor, random: Random, runs: int, *, known: bool) -> Floats:
-    """Give the rows from a change after 10,000 rows in service to the alarm."""
+def delays(
+    case: Case, monitor: Monitor, random: Random, runs: int, *, known: bool
+) -> tuple[Floats, Flags]:
+    """Give the rows from a change after 10,000 rows in service to the alarm.
+
+    And which runs were in a shift already when it came, by a false alarm: of the same shift they
+    tell again only after a while.
+    """
     bank = _bank(case.before, monitor, random, runs, known=known)
     _run(bank, case.before, monitor, random, runs, BEFORE)
-    return first(_run(bank, case.after, monitor, random, runs, HORIZON))
+    told = bank.shifted != 0
+    late = first(_run(bank, case.after, monitor, random, runs, HORIZON))
+    return late, told
 
 
 def speeds(random: Random, blocks: int = 4000) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -37,11 +38,16 @@ def _delays(console: Console, random: Random, runs: int, rows: int) -> list[dict
         for monitor in case.monitors:
             row[monitor.name] = {}
             for name, known in _REFERENCES.items():
-                late = group_measures.delays(case, monitor, random, _MORE * runs // 2, known=known)
+                late, told = group_measures.delays(
+                    case, monitor, random, _MORE * runs // 2, known=known
+                )
                 rate = group_measures.false_alarms(
                     case.before, monitor, random, _MORE * rows // 2, known=known
                 )
-                row[monitor.name][name] = summary(late) | {"per_10k": rate}
+                row[monitor.name][name] = summary(late) | {
+                    "per_10k": rate,
+                    "told": int(np.isinf(late[told]).sum()),
+                }
         found.append(row)
         progress(f"{case.name}: oracle {best:.0f}")
     table = Table("change", "monitor", title="Groups, calibration, delays: rows until the alarm")
@@ -51,7 +57,7 @@ def _delays(console: Console, random: Random, runs: int, rows: int) -> list[dict
         for monitor in case.monitors:
             of = row[monitor.name]
             parts = (
-                part for each in of.values() for part in (cell(each), f"{each['per_10k']:.3f}")
+                part for each in of.values() for part in (_cell(each), f"{each['per_10k']:.3f}")
             )
             bounds = f"{row['oracle']:.0f}", f"{row['aim']:.0f}"
             table.add_row(row["case"], monitor.name, *bounds, *parts)
@@ -69,6 +75,11 @@ def _adwin(plain: others.Shift, random: Random, rows: int) -> dict[str, float]:
     late = others.delays(make, plain, random, 100, before, measures.HORIZON)
     rate = others.false_alarms(make, plain, random, rows // 20, 20)
     return summary(late) | {"per_10k": rate}
+
+
+def _cell(numbers: dict[str, float]) -> str:
+    told = f" ({numbers['told']} told before)" if numbers["told"] else ""
+    return cell(numbers) + told
 
 
 def _quiet(console: Console, random: Random, rows: int) -> list[dict[str, Any]]:
