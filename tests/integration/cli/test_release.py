@@ -5,6 +5,7 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -27,7 +28,7 @@ from auditspine.ledger.keyfile import public_bytes, read_key
 from auditspine.producers.client import AuditClient
 from auditspine.producers.guard import ServingGuard
 from auditspine.schemas.examples import example
-from auditspine.schemas.models import AlertRaised
+from auditspine.schemas.models import AlertRaised, BiasAssessed, Event
 
 pytestmark = pytest.mark.timeout(600)  # seconds; the first test also starts the stack
 SHIPPED = Path(__file__).parents[3] / "policies" / "auditspine" / "policies" / "release"
@@ -321,21 +322,31 @@ def _reject(team: Team, model: str) -> None:
 
 def _raise_alert(team: Team, model: str) -> None:
     """Say as the alerts processor that something is under review."""
-    settings = load_settings(data_dir=team.stack.data)
     body = json.loads(example("alert.raised"))["body"] | {"tier": "review"}
-    body["model"] = exact(model)
+    _derived(team, "alerts", AlertRaised, body | {"model": exact(model)})
+
+
+def _assess(team: Team, model: str) -> None:
+    """Say as the drift processor that one group is selected at half the rate of another."""
+    body = json.loads(example("bias.assessed"))["body"]
+    gap = body["gaps"][0] | {"ratio": 0.5, "ratio_low": 0.45, "ratio_high": 0.55}
+    _derived(team, "drift", BiasAssessed, body | {"model": exact(model), "gaps": [gap]})
+
+
+def _derived(team: Team, processor: str, kind: type[Event], body: dict[str, Any]) -> None:
+    settings = load_settings(data_dir=team.stack.data)
     with AuditClient(
         {"log_level": "0", **kafka_properties(settings)},
         tenant=TENANT,
-        producer="auditspine-alerts",
-        key=settings.processor_key_path("alerts"),
+        producer=f"auditspine-{processor}",
+        key=settings.processor_key_path(processor),
         domain="credit",
         environment="governance",
         topics=settings.topics,
-        state=team.stack.root / "alerts.epoch",
+        state=team.stack.root / f"{processor}.epoch",
     ) as client:
         envelope = client.envelope("drift", "it moved")
-        client.publish(AlertRaised.model_validate({"envelope": envelope, "body": body})).result(30)
+        client.publish(kind.model_validate({"envelope": envelope, "body": body})).result(30)
 
 
 def _move_name(team: Team, model: str) -> None:
@@ -359,6 +370,7 @@ def _move_name(team: Team, model: str) -> None:
         ("purpose_permitted", {"purposes": ("marketing",)}, None, ()),
         ("environment_order", {}, None, ()),
         ("no_open_alert", {}, _raise_alert, ()),
+        ("fair_in_service", {}, _assess, ()),
         ("not_quarantined", {}, _quarantine, ()),
         ("no_rejection", {}, _reject, ()),
         ("artifact_digest_approved", {}, _move_name, ()),
