@@ -4,6 +4,7 @@ Beside its app each has what it needs from elsewhere: a speaker with its key, lo
 logs, the serving topic, the queue of notifications.
 """
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,15 +21,17 @@ from mode.types.services import ServiceT
 
 from auditspine.cli.composing import history, make_app, make_parts
 from auditspine.cli.connections import clickhouse_store, kafka_properties, trusted_log_keys
-from auditspine.cli.control import ControlTopic, Said
+from auditspine.cli.control import ControlTopic, Said, read_control
 from auditspine.cli.errors import CliError
 from auditspine.cli.following import Following, JoinedLogs
-from auditspine.cli.policies import drift_policy
+from auditspine.cli.policies import DRIFT, drift_policy, published_otherwise
 from auditspine.cli.settings import Settings
 from auditspine.cli.speaker import ClockLoop, ProcessorSpeaker
+from auditspine.ledger.control import EVERY_TENANT
 from auditspine.ledger.keyfile import read_key
 from auditspine.processors.alerts.fold import AlertsProjection
 from auditspine.processors.drift.fold import DriftProjection
+from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.drift.predictions import PredictionFiles, ReadLogs
 from auditspine.processors.drift.profiles import ProfileIndex, SealedProfiles
 from auditspine.processors.hosting import BlockingLoop, LoopService
@@ -52,6 +55,7 @@ from auditspine.sinks.releases import ReleaseStates, release_topic
 from auditspine.sinks.serving import ServingStates, serving_topic
 
 _DELIVERY_S = 120.0
+_LOG = logging.getLogger(__name__)
 Made = tuple[faust.App, list[ServiceT]]
 
 
@@ -71,6 +75,18 @@ def make_speaking(
         "release": _release,
     }
     return makers[name](settings, kafka, instance)
+
+
+def _drift_policy(settings: Settings, kafka: dict[str, str]) -> DriftPolicy:
+    """Give the drift policy in use; warn when another was published."""
+    policy = drift_policy(settings)
+    try:
+        known = read_control({"log_level": "0", **kafka}, settings.topics)
+    except CliError:  # the worker waits for the broker; this does not
+        return policy
+    if warning := published_otherwise(policy, known.policies.get((DRIFT, EVERY_TENANT))):
+        _LOG.warning(warning)
+    return policy
 
 
 @contextmanager
@@ -95,7 +111,7 @@ def drift_to_check(settings: Settings) -> Iterator[DriftProjection]:
 
 
 def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:
-    policy = drift_policy(settings)
+    policy = _drift_policy(settings, kafka)
     quiet = {"log_level": "0", **kafka}
     index = make_parts(ProfileIndex(), settings, kafka)
     profiles = SealedProfiles(SealedIndex(index, settings.topics, quiet))
@@ -121,7 +137,7 @@ def _drift(settings: Settings, kafka: dict[str, str], instance: str | None) -> M
 
 
 def _alerts(settings: Settings, kafka: dict[str, str], instance: str | None) -> Made:
-    projection = AlertsProjection(drift_policy(settings))
+    projection = AlertsProjection(_drift_policy(settings, kafka))
     speaker = _speaker(projection, settings, kafka, instance)
     key = read_key(settings.processor_key_path(projection.name))
     topic = serving_topic({"log_level": "0", **kafka}, settings.topics, key)

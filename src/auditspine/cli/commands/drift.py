@@ -17,6 +17,7 @@ from auditspine.auditor.alerts import (
 from auditspine.auditor.asking import choose_tenant
 from auditspine.auditor.drift import Place, find_places, landed_predictions, read_reports
 from auditspine.cli.commands.drift_report import report
+from auditspine.cli.commands.drift_tune import publish_policy, tune_policy
 from auditspine.cli.connections import clickhouse_client, has_kafka
 from auditspine.cli.console import print_json, printable, stderr, stdout
 from auditspine.cli.drift_screen import REPORTS, Watched, watched, watched_screen, watched_value
@@ -35,6 +36,8 @@ app = typer.Typer(help="See how the monitors of served models stand.", no_args_i
 
 
 app.command()(report)
+app.command("tune")(tune_policy)
+app.command("publish")(publish_policy)
 
 
 @app.command()
