@@ -10,7 +10,7 @@ from auditspine.processors.drift.bank import Bank
 from auditspine.processors.drift.calibrated import calibration_blocks, calibration_tilts
 from auditspine.processors.drift.excursion import Excursions
 from auditspine.processors.drift.layout import Expected, Monitor
-from auditspine.processors.drift.mixture import Floats
+from auditspine.processors.drift.mixture import Floats, group_run_length
 from auditspine.processors.drift.outcome_rows import Block, Lane, Outcome
 from auditspine.processors.drift.scores import Blocks
 from auditspine.processors.drift.starts import Starts
@@ -39,7 +39,7 @@ class Watched(NamedTuple):
         mean: Expected mean of a row.
         sd: By how much a row scatters.
         rows: Rows that this is known from.
-        share: Rows that it sees, over answered predictions.
+        share: Of the rows, those that it sees.
         rate: How often what it watches happens, of calibration and odds.
         ratio: Expected ratio of odds.
         own: Share of the first group among both, of odds.
@@ -84,17 +84,18 @@ class Board:
 
         Args:
             block: The block.
-            run_length: Answered predictions that pass, on average, before a monitor raises a false
-                alarm.
+            run_length: Rows that pass, on average, before a monitor raises a false alarm.
         """
         alarms, sums = [], []
         for number, bank in enumerate(self._banks):
             if not self._parts[number]:
                 continue
             given, told = self._sums(number, block)
-            bank.set_run_length(run_length * self._shares[number])
+            length = group_run_length(run_length, self._shares[number])
+            bank.set_run_length(length)
             sums_of = given.total, given.squares, given.rows
-            alarms.append(bank.step(*sums_of, None, given.cumulants, given.first))
+            hours = _hours(block) if number == DELAY else None
+            alarms.append(bank.step(*sums_of, hours, given.cumulants, given.first))
             sums.append(told)
         self._starts.add(block.start)
         if not sums:
@@ -261,6 +262,11 @@ def _places(part: Sequence[Watched]) -> tuple[NDArray[np.intp], NDArray[np.intp]
     first = np.array([each.first for each in part], dtype=np.intp)
     second = np.array([each.second for each in part], dtype=np.intp)
     return first, second, np.array([each.columns for each in part], dtype=np.intp).reshape(-1, 3).T
+
+
+def _hours(block: Block) -> NDArray[np.intp]:
+    """Give how many rows of a block came in each hour of day."""
+    return np.bincount(block.rows[:, Outcome.HOUR].astype(int), minlength=24)
 
 
 def _odds(told: Sums, hits: Floats, others: Floats, spread: Floats) -> tuple[Blocks, Sums]:

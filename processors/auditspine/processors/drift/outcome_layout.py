@@ -127,17 +127,17 @@ def of_answers(people: People, known: Floats, pairs: Pairs, need: Need) -> Itera
     yield from _gaps(people, known, pairs, need)
 
 
-def of_due(people: People, known: Floats, need: Need, answered: float) -> Iterator[Watched]:
+def of_due(people: People, known: Floats, need: Need) -> Iterator[Watched]:
     """Yield the monitors of outcomes that are due that there are rows enough for."""
     columns = IsDue.ANSWERED, IsDue.ANSWERED, IsDue.ROWS
-    if known[EVERYONE, IsDue.ROWS] < need.answered:
+    due = known[EVERYONE, IsDue.ROWS]
+    if due < need.answered:
         return
     for at, name in _everyone_and(people, "coverage"):
         rows = known[at, IsDue.ROWS] if at < len(known) else 0.0
         if rows >= need.group:
             rate = known[at, IsDue.ANSWERED] / rows
-            share = rows / max(answered, 1.0)
-            yield _rate(name, "coverage", at, columns, rate, rows, share)
+            yield _rate(name, "coverage", at, columns, rate, rows, rows / due)
 
 
 def _calibrations(people: People, known: Floats, need: Need) -> Iterator[Watched]:

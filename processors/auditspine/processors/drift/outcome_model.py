@@ -11,7 +11,7 @@ from auditspine.processors.drift.bias import Assessment
 from auditspine.processors.drift.inference import ERROR_SHARE, Step, rank_of
 from auditspine.processors.drift.outcome_assessed import assessed
 from auditspine.processors.drift.outcome_board import Part, under
-from auditspine.processors.drift.outcome_delays import Ranks
+from auditspine.processors.drift.outcome_delays import Delays
 from auditspine.processors.drift.outcome_layout import MOST, Need, Pairs, error, of_answers, of_due
 from auditspine.processors.drift.outcome_rows import (
     EVERYONE,
@@ -49,8 +49,8 @@ class OutcomeModel:
         self._people = People()
         self._answers, self._due = Part(len(Answered)), Part(len(IsDue))
         self._pairs = Pairs.begin()
-        self._ranks = Ranks(np.zeros(0))
-        self._warming: list[tuple[float, tuple[int, ...]]] = []  # delays that are not ranked yet
+        self._delays = Delays()
+        self._first_at = -1  # when the first prediction was made that an outcome answered
         self._period: Assessment | None = None
         self._after = -1  # what was made until then has been asked for, if it was due
 
@@ -79,40 +79,36 @@ class OutcomeModel:
             raise StateError(f"a monitor's state cannot be used: {exc}") from exc
         first, second = (arrays[f"pairs.{name}"].astype(np.intp) for name in ("first", "second"))
         model._pairs = Pairs(first, second, arrays["pairs.sums"], head["paired"])
-        model._ranks = Ranks(arrays["ranks"])
-        kinds = [tuple(each) for each in head["warming"]]
-        model._warming = [(delay, kinds[int(kind)]) for delay, kind in arrays["warming"].tolist()]
+        model._delays = Delays.restored(head["delays"], under(arrays, "delays."))
         model._period = None if head["period"] is None else Assessment.decode(head["period"])
-        model._after = head["after"]
+        model._after, model._first_at = head["after"], head["first_at"]
         return model
 
     def encode(self) -> bytes:
         """Give it as bytes."""
         answers, arrays = self._answers.state()
         due, more = self._due.state()
-        kinds = list(dict.fromkeys(who for _, who in self._warming))
-        places = {who: place for place, who in enumerate(kinds)}
-        warming = [[delay, places[who]] for delay, who in self._warming]
+        kinds, delays = self._delays.state()
         head = {
             "seen": self._seen.encode().decode(),
             "people": self._people.entries,
             "answers": answers,
             "due": due,
             "paired": self._pairs.people,
-            "warming": kinds,
+            "delays": kinds,
             "period": None if self._period is None else self._period.encode(),
             "after": self._after,
+            "first_at": self._first_at,
         }
         return pack(
             head,
             {f"a.{name}": array for name, array in arrays.items()}
             | {f"d.{name}": array for name, array in more.items()}
+            | {f"delays.{name}": array for name, array in delays.items()}
             | {
                 "pairs.first": self._pairs.first.astype(float),
                 "pairs.second": self._pairs.second.astype(float),
                 "pairs.sums": self._pairs.sums,
-                "ranks": self._ranks.delays,
-                "warming": np.array(warming, dtype=float).reshape(-1, 2),
             },
         )
 
@@ -127,7 +123,7 @@ class OutcomeModel:
         at = event.appended_at
         if self._period is None:
             self._begin_period(step, event)
-            self._after = found.at - 1  # that outcomes come is known from here on
+            self._first_at, self._after = found.at, found.at - 1  # outcomes come from here on
         assert self._period is not None
         if self._period.is_over(at):
             self._ask(step, event, found, predictions, min(at, self._period.ended))
@@ -187,17 +183,15 @@ class OutcomeModel:
     def _block(self, step: Step, event: SealedEvent, found: Prediction) -> None:
         part = self._answers
         rows = np.array(part.lane.rows)
-        if not self._ranks.delays.size:
-            delays = rows[:, Outcome.DELAY_MS].tolist()
-            pairs = zip(delays, part.lane.who, strict=True)
-            self._warming += [(delay, who) for delay, who in pairs if np.isfinite(delay)]
-        columns = answered_columns(rows, self._ranks)
+        lane, delays = part.lane, rows[:, Outcome.DELAY_MS]
+        since = lane.start[1] - self._first_at
+        self._delays.add(delays, rows[:, Outcome.ARRIVED_MS], lane.who, since)
+        columns = answered_columns(rows, self._delays)
         run_length = self._run_length(step, event.appended_at)
         block, told = part.step(len(self._people), columns, run_length)
         self._pairs.learn(self._people, block.sums)
         self._tell(step, event, found, part, told)
-        if len(self._warming) >= step.policy.monitors.warm_up_rows:
-            self._rank()
+        self._rank(step)
         if part.blocks % _GROW == 0:
             need = Need.of(step.policy)
             every = of_answers(self._people, part.lane.known, self._pairs, need)
@@ -205,16 +199,16 @@ class OutcomeModel:
         if part.blocks % REPORTED == 0:
             self._report(step, event)
 
-    def _rank(self) -> None:
-        """Learn what delays are ranked among, and rank those."""
-        delays = np.array([delay for delay, _ in self._warming])
-        self._ranks = Ranks.learned(delays)
-        columns = np.zeros((delays.size, len(Answered)))
-        scores = self._ranks.scores(delays)
-        ranked = [Answered.RANKED, Answered.RANK, Answered.RANK_SQUARES]
-        columns[:, ranked] = np.stack([np.ones(delays.size), scores, scores**2], axis=1)
-        self._answers.lane.learn([who for _, who in self._warming], columns)
-        self._warming = []
+    def _rank(self, step: Step) -> None:
+        """Rank the delays of before, as soon as there are enough."""
+        settings = step.policy.monitors
+        found = self._delays.learn(settings.warm_up_rows, settings.outcome_days * _DAY_MS)
+        if found is not None:
+            scores, who = found
+            columns = np.zeros((scores.size, len(Answered)))
+            ranked = [Answered.RANKED, Answered.RANK, Answered.RANK_SQUARES]
+            columns[:, ranked] = np.stack([np.ones(scores.size), scores, scores**2], axis=1)
+            self._answers.lane.learn(who, columns)
 
     def _ask(
         self,
@@ -240,12 +234,13 @@ class OutcomeModel:
 
     def _due_block(self, step: Step, event: SealedEvent, found: Prediction) -> None:
         part = self._due
-        run_length = self._run_length(step, event.appended_at)
+        answered = max(self._answers.lane.known[EVERYONE, Answered.ROWS], 1.0)
+        due = part.lane.known[EVERYONE, IsDue.ROWS]
+        run_length = self._run_length(step, event.appended_at) * max(due / answered, 1.0)
         _, told = part.step(len(self._people), np.array(part.lane.rows), run_length)
         self._tell(step, event, found, part, told)
         if part.blocks % _GROW == 0:
-            answered = self._answers.lane.known[EVERYONE, Answered.ROWS]
-            every = of_due(self._people, part.lane.known, Need.of(step.policy), answered)
+            every = of_due(self._people, part.lane.known, Need.of(step.policy))
             part.grow(every, MOST - len(self._answers.board.watched))
 
     def _tell(
@@ -278,7 +273,7 @@ class OutcomeModel:
     def _assess(self, step: Step, event: SealedEvent, found: Prediction) -> None:
         assert self._period is not None
         people, rows = len(self._people), self._answers.lane.rows
-        columns = answered_columns(np.array(rows).reshape(-1, len(Outcome)), self._ranks)
+        columns = answered_columns(np.array(rows).reshape(-1, len(Outcome)), self._delays)
         due_columns = np.array(self._due.lane.rows).reshape(-1, len(IsDue))
         sums = (
             self._answers.lane.end_period(people, columns),

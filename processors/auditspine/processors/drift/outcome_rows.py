@@ -14,7 +14,7 @@ import numpy as np
 
 from auditspine.processors.drift.detector import BLOCK
 from auditspine.processors.drift.mixture import Floats
-from auditspine.processors.drift.outcome_delays import Ranks
+from auditspine.processors.drift.outcome_delays import Delays
 from auditspine.processors.drift.port import Member
 
 EVERYONE = 0
@@ -63,17 +63,19 @@ class Outcome(IntEnum):
     HAPPENED = 3
     PROBABILITY = 4
     DELAY_MS = 5
+    ARRIVED_MS = 6  # after its prediction, by the broker's clock
+    HOUR = 7  # of day, UTC
 
 
-def answered_columns(rows: Floats, ranks: Ranks) -> Floats:
+def answered_columns(rows: Floats, delays: Delays) -> Floats:
     """Give the columns of answered predictions.
 
     Args:
-        rows: Of shape (rows, 6), see :class:`Outcome`.
-        ranks: What delays are ranked among.
+        rows: Of shape (rows, 8), see :class:`Outcome`.
+        delays: What delays are ranked among.
     """
-    wrong, good, favoured, happened, said, delay = rows.T
-    off, days, rank = happened - said, delay / _DAY_MS, ranks.scores(delay)
+    wrong, good, favoured, happened, said, delay = rows.T[: Outcome.ARRIVED_MS]
+    off, days, rank = happened - said, delay / _DAY_MS, delays.scores(delay)
     columns = [np.ones(len(rows)), wrong, good, good * favoured, 1 - good, (1 - good) * favoured]
     for values in (off, days, rank):
         has = np.isfinite(values)
@@ -146,6 +148,7 @@ class Lane:
     Attributes:
         rows: What is known of each.
         who: The groups that each is of.
+        start: Position and time where the block begins.
         known: Sums over all blocks, per group and column.
     """
 
@@ -153,14 +156,14 @@ class Lane:
         self.rows: list[tuple[float, ...]] = []
         self.known = np.zeros((1, columns))
         self.who: list[tuple[int, ...]] = []
-        self._start = (0, 0)
+        self.start = (0, 0)
         self._period = np.zeros((1, columns))
         self._counted = 0  # rows that the period's sums have
 
     def append(self, row: tuple[float, ...], who: tuple[int, ...], at: tuple[int, int]) -> bool:
         """Take a row, which begins a block at a position and time; tell whether it ends one."""
         if not self.rows:
-            self._start = at
+            self.start = at
         self.rows.append(row)
         self.who.append(who)
         return len(self.rows) == BLOCK
@@ -174,7 +177,7 @@ class Lane:
         """
         self._count(people, columns)
         of = self._of(people)
-        block = Block(of.T @ columns, of, np.array(self.rows), self._start)
+        block = Block(of.T @ columns, of, np.array(self.rows), self.start)
         self.known = _wide(self.known, people) + block.sums
         self.rows, self.who, self._counted = [], [], 0
         return block
@@ -197,7 +200,7 @@ class Lane:
         head = {
             "rows": self.rows,
             "who": self.who,
-            "start": self._start,
+            "start": self.start,
             "counted": self._counted,
         }
         return head, {"known": self.known, "period": self._period}
@@ -206,7 +209,7 @@ class Lane:
         """Go on from a state."""
         self.rows = [tuple(each) for each in head["rows"]]
         self.who = [tuple(each) for each in head["who"]]
-        self._start, self._counted = (head["start"][0], head["start"][1]), head["counted"]
+        self.start, self._counted = (head["start"][0], head["start"][1]), head["counted"]
         self.known, self._period = arrays["known"], arrays["period"]
 
     def _count(self, people: int, columns: Floats) -> None:

@@ -12,7 +12,8 @@ from auditspine.processors.drift.outcome_model import OutcomeModel
 from auditspine.processors.drift.port import Answer, Prediction, Predictions
 from auditspine.processors.projection.port import SealedEvent
 
-_DAY_MS = 24 * 3_600_000
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 _CLOCKS_MS = 60_000  # by which two clocks may differ
 _PROBLEMS = {
     "orphan": "an outcome answers no prediction that was made before it",
@@ -47,6 +48,8 @@ class OutcomeWatch:
         """
         for event in events:
             self._take(event)
+        for origin in sorted({each.origin for each in events}):
+            self._predictions.keep(origin)
         for key, model in self._models.items():
             self._step.state.put(_state_key(key), model.encode())
 
@@ -81,14 +84,16 @@ class OutcomeWatch:
         if meaning is None:
             meaning = self._meanings[asked] = self._meaning(*asked)
         said, delay = found.score, event.body["observed_at"] // 1000 - found.occurred_at
+        at = event.appended_at
+        arrived = float(at - found.at), float(at // _HOUR_MS % 24)
         if not 0 <= said <= 1:
             said = math.nan
             if not math.isnan(meaning[3]):
                 model.problem(self._step, event, found, _problem("no_probability"), 1)
         if delay < -_CLOCKS_MS:
             model.problem(self._step, event, found, _problem("negative_delay"), 2)
-            return (*meaning, said, math.nan)
-        return (*meaning, said, float(max(delay, 0)))
+            return (*meaning, said, math.nan, *arrived)
+        return (*meaning, said, float(max(delay, 0)), *arrived)
 
     def _meaning(
         self, deployment: str, decision: str, label: str

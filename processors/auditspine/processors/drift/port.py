@@ -157,6 +157,14 @@ class Predictions(Protocol):
         """
         ...
 
+    def keep(self, origin: str) -> None:
+        """Keep the answers that were noted: until then a kill may lose them.
+
+        Args:
+            origin: The outcomes' log.
+        """
+        ...
+
     def due(
         self, origin: str, of: Prediction, after: int, through: int, answer: tuple[int, int]
     ) -> Iterator[Due]:

@@ -151,11 +151,15 @@ class PredictionFiles:
     def answer(self, origin: str, key: bytes, answer: Answer) -> Answer:
         """Give the first answer to a prediction; see :class:`~.port.Predictions`."""
         file = self._file(_partition(origin))
-        with file:
-            row = (key, answer.at, answer.position, answer.label)
-            file.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", row)
+        row = (key, answer.at, answer.position, answer.label)
+        if file.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", row).rowcount:
+            return answer
         found = file.execute("SELECT at, position, label FROM answers WHERE key = ?", (key,))
         return Answer(*found.fetchone())
+
+    def keep(self, origin: str) -> None:
+        """Keep the answers that were noted; see :class:`~.port.Predictions`."""
+        self._file(_partition(origin)).commit()
 
     def due(
         self, origin: str, of: Prediction, after: int, through: int, answer: tuple[int, int]
