@@ -5,7 +5,7 @@ which never goes back (see :mod:`~auditspine.processors.alerts.clock`).
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from auditspine.processors.alerts.causes import SEVERAL, Ref, Seen
@@ -220,20 +220,25 @@ class Alert:
 
     def encode(self) -> bytes:
         """Give the state's value."""
-        return _ENCODER.encode(asdict(self)).encode("utf-8", "surrogatepass")
+        values = {name: getattr(self, name) for name in _FIELDS}
+        refs = {name: asdict(values[name]) for name in ("deployment", "model")}
+        return _ENCODER.encode({**values, **refs}).encode("utf-8", "surrogatepass")
 
     @classmethod
     def decode(cls, value: bytes) -> "Alert":
         """Read the state's value."""
-        fields: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
-        fields["tier"] = Tier(fields["tier"])
+        got: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
+        got["tier"] = Tier(got["tier"])
         for name in ("deployment", "model"):
-            fields[name] = Ref(**fields[name])
+            got[name] = Ref(**got[name])
         for name in ("features", "signal_ids"):
-            fields[name] = tuple(fields[name])
-        fields["monitors"] = tuple(Watched(*each) for each in fields.get("monitors", ()))
-        fields["evidence"] = tuple((log, first, last) for log, first, last in fields["evidence"])
-        return cls(**fields)
+            got[name] = tuple(got[name])
+        got["monitors"] = tuple(Watched(*each) for each in got.get("monitors", ()))
+        got["evidence"] = tuple((log, first, last) for log, first, last in got["evidence"])
+        return cls(**got)
+
+
+_FIELDS = tuple(each.name for each in fields(Alert))
 
 
 def widest(known: tuple[Watched, ...], seen: Seen) -> tuple[Watched, ...]:

@@ -1,7 +1,7 @@
 """How often a monitor was right, as people said when they closed its alerts. Values. Pure."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from auditspine.processors.alerts.likelihoods import CLASSES
@@ -71,11 +71,15 @@ class Precision:
 
     def encode(self) -> bytes:
         """Give the state's value."""
-        return _ENCODER.encode(asdict(self)).encode("utf-8", "surrogatepass")
+        values = {name: getattr(self, name) for name in _FIELDS}
+        return _ENCODER.encode(values).encode("utf-8", "surrogatepass")
 
     @classmethod
     def decode(cls, value: bytes) -> "Precision":
         """Read the state's value."""
-        fields: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
-        effects = {name: tuple(fields[name]) for name in ("true_effects", "false_effects")}
-        return cls(**{**fields, **effects})
+        got: dict[str, Any] = json.loads(value.decode("utf-8", "surrogatepass"))
+        effects = {name: tuple(got[name]) for name in ("true_effects", "false_effects")}
+        return cls(**{**got, **effects})
+
+
+_FIELDS = tuple(each.name for each in fields(Precision))
