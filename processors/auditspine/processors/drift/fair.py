@@ -34,7 +34,7 @@ from auditspine.processors.drift.fair_reference import (
     linear,
 )
 from auditspine.processors.drift.layout import Expected
-from auditspine.processors.drift.mixture import Flags, Floats
+from auditspine.processors.drift.mixture import Flags, Floats, group_run_length
 from auditspine.processors.drift.protected import MISSING
 from auditspine.processors.drift.scores import Blocks
 
@@ -74,9 +74,10 @@ class FairWatch:
     def set_run_length(self, rows: float) -> None:
         """Set how many of the model's rows pass, on average, before one raises a false alarm."""
         self.run_length = rows
-        for panel, bank in zip(self._panels, self._banks, strict=True):
+        for number, bank in enumerate(self._banks):
             if bank is not None:
-                bank.set_run_length(np.array([rows * each.share for each in panel]))
+                shares = np.array([each.share for each in self._panels[number]])
+                bank.set_run_length(_lengths(number, shares, rows))
 
     def steps(self, blocks: GroupBlocks, setting: Setting, hours: NDArray[np.int64]) -> "Taken":
         """Take some blocks; :meth:`follow` then tells of each."""
@@ -288,13 +289,20 @@ def _bank(panel: int, watched: Sequence[Watched], run_length: float) -> Bank:
         np.array([getattr(each, name) for each in watched])
         for name in ("mean", "variance", "rows", "share", "spread", "ratio", "rate")
     )
-    length = run_length * shares
+    length = _lengths(panel, shares, run_length)
     if panel == RATE:
         return Bank.rate(means, rows, length)
     if panel == ODDS:
         own = (1 - np.sqrt(np.maximum(1 - 4 * spreads, 0.0))) / 2
         return Bank.odds(ratios, rates, own, rows, length)
     return Bank.location(means, variances, rows, length)
+
+
+def _lengths(panel: int, shares: Floats, run_length: float) -> Floats:
+    """Give how many of their own rows pass, on average, before monitors raise a false alarm."""
+    if panel in (RATE, PLACE):
+        return group_run_length(run_length, shares)
+    return run_length * shares
 
 
 def _under(arrays: Mapping[str, Floats], prefix: str) -> dict[str, Floats]:
