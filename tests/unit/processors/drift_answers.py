@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from auditspine.processors.drift.inference import prediction_key
 from auditspine.processors.drift.policy import DriftPolicy, parse_policy
+from auditspine.processors.drift.port import Prediction
 from auditspine.processors.projection.port import SealedEvent
 
-from .drift_events import START, outcome, prediction
+from .drift_events import DEPLOYMENT, MODEL, START, outcome, prediction
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -101,6 +103,24 @@ class Bank:
             )
             for position, each in enumerate(self.cases)
         ]
+
+    def waiting(self) -> list[Prediction]:
+        """Give the predictions as the fold of the inference log has them wait."""
+        model = MODEL["name"], MODEL["version"], MODEL["digest"].hex()
+        numbers: dict[str, dict[str, int]] = {"sex": {}, "age": {}, "age & sex": {}}
+        made = []
+        for n, each in enumerate(self.cases):
+            both = f"{each.age} & {each.sex}"
+            tokens = {"sex": each.sex, "age": each.age, "age & sex": both}
+            members = tuple(
+                (name, numbers[name].setdefault(token, len(numbers[name]) + 1), token)
+                for name, token in tokens.items()
+            )
+            key = prediction_key("acme", DEPLOYMENT["name"], f"p{n}")
+            at = START + int(each.made * MINUTE)
+            decision = "approve" if each.approved else "refer"
+            made.append(Prediction(key, at, model, decision, at, each.score, b"p" * 16, members))
+        return made
 
     def outcomes(self, unit: float = MINUTE) -> list[SealedEvent]:
         """Give the outcome log, as outcomes come, until the last prediction.

@@ -28,8 +28,8 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        files = PredictionFiles(self.folder, self, 90, lambda: self.clock)
-        self.fold = DriftProjection(self.profiles, files, self.policy)
+        self.files = PredictionFiles(self.folder, self, 90, lambda: self.clock)
+        self.fold = DriftProjection(self.profiles, self.files, self.policy)
 
     def is_complete(self, _: int) -> bool:
         return self.complete

@@ -23,7 +23,8 @@ OURS = ("error", "group", "fairness", "calibration", "delay", "coverage", "outco
 def world(tmp_path: Path):
     def make(bank: Bank, made=None, **more) -> World:
         found = World(tmp_path / str(next(_folders)), None, made or policy())
-        return found.take(bank.predictions()).take(bank.outcomes(**more))
+        found.files.put("local/c/inference/0", bank.waiting(), START)
+        return found.take(bank.outcomes(**more), 1000)
 
     return make
 
@@ -45,9 +46,9 @@ def assessed(made: World) -> list[dict]:
     ]
 
 
-def test_what_stays_as_it_is_signals_nothing_and_has_all_monitors(world) -> None:
+def test_what_stays_as_it_is_signals_nothing_and_has_all_monitors(tmp_path) -> None:
     bank = Bank(1).draw(6000)
-    quiet = world(bank)
+    quiet = World(tmp_path, None, policy()).take(bank.predictions()).take(bank.outcomes())
     assert told(quiet) == {}
     rows = [row for row in quiet.levels if "/outcomes/" in row[0]]
     names, kinds, found = rows[-1][11], rows[-1][12], rows[-1][15]
@@ -117,10 +118,10 @@ def test_what_moves_all_groups_alike_opens_no_gap(world) -> None:
 
 
 def test_outcomes_that_take_longer_are_told_in_whatever_unit(world) -> None:
-    bank = Bank(7).draw(5000).draw(1500, delays=lambda _: 2.0)
+    bank = Bank(7).draw(5000).draw(2500, delays=lambda _: 2.0)
     found = told(world(bank))
     position, body = found["delay"]
-    assert 4500 < position < 5500
+    assert 4400 < position < 5500
     assert body["effect_size"] > 0.2
     assert {"sex.1.delay", "sex.2.delay"} <= set(found)
     other = told(world(bank, unit=7.0))  # as if a minute were 7 milliseconds
