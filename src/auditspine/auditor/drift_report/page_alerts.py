@@ -76,6 +76,7 @@ def _analysis(analysis: Analysis | None) -> str:
         "Classes of causes, the likeliest first",
         ("class", unseen("as a bar"), "probability", "what speaks for or against it"),
         rows,
+        "causes",
     )
     groups = f" Groups: {', '.join(map(text, analysis.groups))}." if analysis.groups else ""
     features = f" Features: {', '.join(map(text, analysis.features))}." if analysis.features else ""
@@ -97,7 +98,7 @@ def _changes(analysis: Analysis) -> str:
         for each in analysis.changes
     )
     heads = ("when", "event", "of what", "upstream as", "before it began")
-    return table("Changes upstream, the likeliest first", heads, rows)
+    return table("Changes upstream, the likeliest first", heads, rows, "changes")
 
 
 def _signals(signals: tuple[Signal, ...]) -> str:
@@ -108,7 +109,9 @@ def _signals(signals: tuple[Signal, ...]) -> str:
         f"<td>{text(each.detail)}</td><td>{proof([each.entries])}</td></tr>"
         for each in signals[-_MOST_SIGNALS:]
     )
-    told = table("Signals, the newest last", ("when", "monitor", "what", "rests on"), rows)
+    told = table(
+        "Signals, the newest last", ("when", "monitor", "what", "rests on"), rows, "signals"
+    )
     return f"<details><summary>{_counted(len(signals), 'signal')}</summary>{told}</details>"
 
 
@@ -120,7 +123,7 @@ def _history(alert: AlertStory) -> str:
     )
     if not rows:
         return ""
-    told = table("What happened to it", ("when", "what", "who", "detail"), rows)
+    told = table("What happened to it", ("when", "what", "who", "detail"), rows, "history")
     steps = _counted(len(alert.history), "step")
     return f"<details><summary>History, {steps}</summary>{told}</details>"
 

@@ -195,7 +195,7 @@ def _ratio(gap: Gap) -> str:
     else:
         certain = "" if high < _FOUR_FIFTHS else ", by its interval not for certain"
         verdict, kind = f"◆ below four fifths{certain}", " bad"
-    told = f"{gap.ratio:.2f} ({low:.2f} to {high:.2f})"
+    told = f"{gap.ratio:.3f} ({low:.3f} to {high:.3f})"
     domain = (min(0.5, low), 1.02)
     drawn = whisker(gap.ratio, low, high, domain, [_FOUR_FIFTHS], f"ratio {told}, {verdict}")
     judged = (
@@ -213,7 +213,7 @@ def _value(measure: str, value: float) -> str:
     if measure in _SHARES:
         return share(value)
     if measure == "calibration":
-        return f"{value:+.3f}"
+        return f"{round(value, 3) + 0.0:+.3f}"
     return f"{value:.1f} d" if measure == "delay_days" else number(value)
 
 
@@ -222,4 +222,4 @@ def _difference(measure: str, value: float) -> str:
         return f"{100 * value:+.1f} pts"
     if measure == "delay_days":
         return f"{value:+.1f} d"
-    return f"{value:+.3f}" if measure == "calibration" else f"{value:+.3g}"
+    return _value(measure, value) if measure == "calibration" else f"{value:+.3g}"

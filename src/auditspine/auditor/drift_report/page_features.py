@@ -136,7 +136,7 @@ def _missing(of: Comparison) -> str:
         and of.current is not None
         and abs(of.current.missing - of.reference.missing) >= 0.02
     )
-    told = f"{shown[0]} → {shown[1]}"
+    told = shown[0] if shown[0] == shown[1] else f"{shown[0]} → {shown[1]}"
     return f"<strong>{told}</strong>" if moved else told
 
 
@@ -235,13 +235,14 @@ def _groups(feature: Feature) -> str:
     ]
     low = min((each.quantiles[_SHOWN[0]] for each in known), default=0.0)
     high = max((each.quantiles[_SHOWN[-1]] for each in known), default=1.0)
-    rows = "".join(_group(each, (low, high)) for each in feature.groups)
+    rows = "".join(_group(each, (low, high), is_drawn=bool(known)) for each in feature.groups)
     range_of = f", from {number(low)} to {number(high)}" if known else ""
-    heads = ("group", "rows now", "reference → now", "moved by", unseen("drawn"))
+    drawn = (unseen("drawn"),) if known else ()
+    heads = ("group", "rows now", "reference → now", "moved by", *drawn)
     return table(f"{feature_title(feature.name)} by group{range_of}", heads, rows, "groups")
 
 
-def _group(of: Comparison, domain: tuple[float, float]) -> str:
+def _group(of: Comparison, domain: tuple[float, float], *, is_drawn: bool) -> str:
     drawn = "".join(
         box(each, domain, f"{of.whose}, {title}: middle half, middle 90% and median", kind)
         for kind, title, each in (("ref", "reference", of.reference), ("cur", "now", of.current))
@@ -251,5 +252,5 @@ def _group(of: Comparison, domain: tuple[float, float]) -> str:
     rows = 0 if of.current is None else of.current.rows
     return (
         f'<tr><th scope="row">{text(of.whose)}</th><td>{rows:,}</td><td>{_in_short(of)}</td>'
-        f"<td>{moved}</td><td>{drawn}</td></tr>"
+        f"<td>{moved}</td>{f'<td>{drawn}</td>' if is_drawn else ''}</tr>"
     )
