@@ -4,10 +4,11 @@ import json
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 
 import pytest
 from tests.integration.cli.cli_stack import Stack
-from tests.integration.cli.served_model import TENANT, Served
+from tests.integration.cli.served_model import TENANT, Served, ref
 from tests.waiting import await_true
 
 pytestmark = pytest.mark.timeout(600)  # seconds; the first test also starts the stack
@@ -157,6 +158,66 @@ def test_an_escalated_alert_gets_what_its_tier_asks_for(stack) -> None:
     silenced = said(stack, "silence", "--deployment", "card-eu", "--for", "1d", "--reason", "x")
     assert silenced["silence"]
     assert shown(stack, alert_id)["alert"]["silenced_until"]
+
+
+def defined(served: Served, version: str, unit: str) -> None:
+    body = {
+        "feature": ref("feature", "income", version),
+        "description": "Income of the applicant",
+        "inputs": (),
+        "definition": "bureau.income",
+        "language": "sql",
+        "type": "real",
+        "unit": unit,
+        "owner": "data-platform",
+    }
+    served.say("feature.defined", body).result(30)
+
+
+def test_what_is_behind_it_is_told_kept_and_learned_from(stack, tmp_path) -> None:
+    served = Served(stack.data, "auto", seed=9).trained()
+    try:
+        defined(served, "1", "kEUR")
+        served.deployed().predict(500)
+        defined(served, "2", "EUR")
+        served.predict(50, income=lambda value: value * 1000)
+    finally:
+        served.close()
+    await_true(lambda: serving(stack, "auto-eu"), "the model is out of service", 60)
+    alert_id = alerts(stack, "auto-eu")[0][4]
+    await_true(lambda: shown(stack, alert_id)["analysed"], "it is analysed")
+    found = shown(stack, alert_id)["analysed"]["body"]
+    assert (found["likeliest"], found["features"]) == ("pipeline_break", ["income"])
+    assert found["changes"][0]["artifact"]["version"] == "2"
+    assert "What may be behind it" in stack.run("alerts", "show", alert_id)[1]
+
+    closing = ("--as", "pipeline_break", "--resume", "--rationale", "incomes came in EUR")
+    said(stack, "disposition", alert_id, *closing)
+    await_true(lambda: investigated(stack, "auto"), "the graph has it")
+    [closed] = investigated(stack, "auto")
+    assert (closed["disposition"], closed["closed_by"]) == ("pipeline_break", "ana")
+    assert investigated(stack, "auto-eu")
+
+    code, out, err = stack.run("drift", "tune", "auto-eu", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["proposals"], told["diff"]) == ([], "")
+    [income] = [
+        e
+        for e in told["record"]
+        if (e["deployment"], e["monitor"]) == ("auto-eu", "income.location")
+    ]
+    assert (income["true_alerts"], income["false_alerts"]) == (1, 0)
+    assert income["true_effects"][0] > 2
+
+    policy = tmp_path / "drift.toml"
+    policy.write_text((files("auditspine.policies") / "drift.toml").read_text() + "# ours\n")
+    publishing = ("drift", "publish", str(policy), "--reason", "ours", "--json")
+    assert [json.loads(stack.run(*publishing)[1])["published"] for _ in range(2)] == [True, False]
+
+
+def investigated(stack, name: str) -> list[dict]:
+    return json.loads(stack.run("history", name, "--json")[1])["investigations"]
 
 
 @pytest.mark.parametrize(

@@ -312,3 +312,19 @@ def test_signals_that_are_kept_are_bounded(log) -> None:
     signs = Signs.decode(stored)
     assert len(signs.signs) == 64
     assert signs.encode() == stored
+
+
+def test_what_is_upstream_of_the_model_alone_speaks_for_nothing(log) -> None:
+    model = {
+        "model": ref("model", "risk", "3"),
+        "run_id": "r-9",
+        "training_snapshots": [ref("snapshot", "loans-1")],
+        "labels": [],
+    }
+    log.take("model.registered", model)
+    log.take("dataset.snapshotted", snapshotted("loans", "1"))
+    log.minute = 3_000
+    log.take("dataset.snapshotted", snapshotted("loans", "2"))
+    log.minute = 3_010
+    told = {sentence for each in moves(log).classes for sentence in each.evidence}
+    assert not [each for each in told if "snapshot" in each or "no change" in each]

@@ -71,14 +71,14 @@ def _inputs(case: Case) -> Iterator[tuple[str, str]]:
 def _changes(case: Case) -> Iterator[tuple[str, str]]:
     rows = {
         **dict.fromkeys(("dataset", "source"), "data_changed"),
-        **dict.fromkeys(("deployment", "configuration", "model"), "release"),
+        **dict.fromkeys(("deployment", "configuration"), "release"),
         "feature": "feature_changed",
     }
     shortly = [each for each in case.changes if each.is_shortly]
     told: set[str] = set()
     for each in shortly:
-        row = rows[each.relation]
-        if row not in told:
+        row = rows.get(each.relation, "")
+        if row and each.is_near and row not in told:
             told.add(row)
             yield row, change_words(each)
     if not shortly and case.is_told:
