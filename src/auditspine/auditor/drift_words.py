@@ -35,11 +35,33 @@ _IN_WORDS = {
     "traffic": "traffic",
     "outcome": "outcomes",
     "several": "several features",
+    "proxy": "tells of a group",
+    "fairness": "gap between groups",
+    "group": "figures of a group",
+    "protected": "protected attribute",
+    "calibration": "calibration",
+    "delay": "delay of outcomes",
+    "coverage": "outcomes that are due",
+    "threshold": "decision threshold",
+}
+_FOUND = {
+    "proxy": "tells by {}",
+    "fairness": "lie {} apart",
+    "calibration": "comes {} more often than said",
+    "delay": "takes {} as long",
+    "coverage": "{} of those due are there",
+}
+_OF_GROUPS = {
+    "share": "of the rows",
+    "selection_rate": "favourable",
+    "true_positive_rate": "favourable where the outcome is good",
+    "false_positive_rate": "favourable where the outcome is not good",
 }
 _SHARED_KINDS = frozenset(
     {"shape", "constant", "category", "new_category", "missing", "schema", "decision", "error"}
-)
-_UNMEASURED = frozenset({"served", "profile", "traffic", "outcome"})
+) | {"calibration", "coverage", "protected"}
+_UNMEASURED = frozenset({"served", "profile", "traffic", "outcome", "threshold"})
+_PLAIN = frozenset({"score", "several", "proxy", "fairness", "group"})  # of more than one unit
 _NAMED = 3  # features that a line names
 
 
@@ -57,13 +79,13 @@ def effect(kind: str, size: float) -> str:
     """Give how far something moved, in the unit of its kind; empty where that says nothing."""
     if kind == "location":
         return f"{size:+.2f} sd"
-    if kind == "scale":
+    if kind in ("scale", "delay"):
         return f"x{1 + size:.2f}"
     if kind in _SHARED_KINDS:
         return f"{100 * size:+.3g} pts"
     if kind == "rule":
         return f"{size:.1%}"
-    return f"{size:+.2f}" if kind in ("score", "several") else ""
+    return f"{size:+.2f}" if kind in _PLAIN else ""
 
 
 def measured(kind: str, monitor: str, value: float | None, expected: float | None) -> str:
@@ -77,12 +99,16 @@ def measured(kind: str, monitor: str, value: float | None, expected: float | Non
     """
     if value is None or not math.isfinite(value) or kind in _UNMEASURED:
         return "-"
-    aspect = aspect_of(kind, monitor)
-    if aspect == "location":
-        return f"{round(value, 2) + 0.0:+.2f} sd"
-    if aspect == "scale":
-        return f"x{math.sqrt(max(value, 0.0) / max(expected or 1.0, 1e-12)):.2f}"
-    return _percent(value)
+    unit = _unit(kind, monitor)
+    if unit == "times":
+        ratio = value / (expected or 1.0)
+        return f"x{ratio if kind == 'delay' else math.sqrt(max(ratio, 0.0)):.2f}"
+    shown = {
+        "sd": f"{round(value, 2) + 0.0:+.2f} sd",
+        "number": f"{round(value, 2) + 0.0:+.2f}",
+        "points": f"{round(100 * value, 1) + 0.0:+.1f} pts",
+    }
+    return shown.get(unit) or _percent(value)
 
 
 def against(kind: str, monitor: str, found: float, expected: float) -> str:
@@ -93,8 +119,32 @@ def against(kind: str, monitor: str, found: float, expected: float) -> str:
         return f"lies {now}, expected {before}"
     if aspect == "scale":
         return f"scatters {now} as much"
+    said = _of_people(kind, monitor)
+    if said:
+        return said.format(now) + ("" if kind == "delay" else f", expected {before}")
+    if kind in _UNMEASURED:
+        return "told when it happens"
     what = _SHARES.get(aspect) or f"are {aspect}"
     return f"{now} {what}, expected {before}"
+
+
+def _of_people(kind: str, monitor: str) -> str:
+    """Give what a monitor of groups or of outcomes says, less the figure; empty for any other."""
+    if kind != "group":
+        return _FOUND.get(kind, "")
+    what = _OF_GROUPS.get(monitor.rpartition(".")[2], "")
+    return "lies {}" if monitor.endswith(".score") else f"{{}} {what}" if what else ""
+
+
+def _unit(kind: str, monitor: str) -> str:
+    aspect = aspect_of(kind, monitor)
+    if aspect == "location" or (kind in ("fairness", "group") and monitor.endswith(".score")):
+        return "sd"
+    if aspect == "scale" or kind == "delay":
+        return "times"
+    if kind == "proxy":
+        return "number"
+    return "points" if kind in ("fairness", "calibration") else "share"
 
 
 def aspect_of(kind: str, monitor: str) -> str:

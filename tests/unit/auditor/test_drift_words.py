@@ -32,6 +32,43 @@ run_lengths = st.floats(100, 1e12)
         ("category", "region=x.missing", 0.41, 0.6, "41.0% are x.missing, expected 60.0%"),
         ("category", "region.other", 0.02, 0.01, "2.0% in rare categories, expected 1.0%"),
         ("decision", "(decision)=approve", 0.5, 0.6, "50.0% are approve, expected 60.0%"),
+        ("proxy", "income~sex.2", 0.2, 0.001, "tells by +0.20, expected +0.00"),
+        ("fairness", "sex.1-2.score", 0.3, 0.1, "lie +0.30 sd apart, expected +0.10 sd"),
+        (
+            "fairness",
+            "sex.1-2.selection_rate",
+            0.11,
+            -0.02,
+            "lie +11.0 pts apart, expected -2.0 pts",
+        ),
+        ("group", "sex.2.share", 0.2, 0.4, "20.0% of the rows, expected 40.0%"),
+        ("group", "sex.2.score", -0.2, 0.1, "lies -0.20 sd, expected +0.10 sd"),
+        ("group", "sex.2.selection_rate", 0.5, 0.6, "50.0% favourable, expected 60.0%"),
+        (
+            "group",
+            "sex.2.true_positive_rate",
+            0.5,
+            0.6,
+            "50.0% favourable where the outcome is good, expected 60.0%",
+        ),
+        ("protected", "sex.missing", 0.2, 0.02, "20.0% missing, expected 2.0%"),
+        (
+            "calibration",
+            "calibration",
+            0.041,
+            0.0,
+            "comes +4.1 pts more often than said, expected +0.0 pts",
+        ),
+        (
+            "calibration",
+            "sex.2.calibration",
+            -0.041,
+            0.0,
+            "comes -4.1 pts more often than said, expected +0.0 pts",
+        ),
+        ("delay", "delay", 1.3, 1.0, "takes x1.30 as long"),
+        ("coverage", "sex.2.coverage", 0.8, 0.92, "80.0% of those due are there, expected 92.0%"),
+        ("threshold", "(threshold).changed", 1.0, 0.0, "told when it happens"),
         ("new_category", "region.new_category", 0.001, 0.0, "0.10% in new categories, expected 0%"),
     ],
 )
@@ -55,6 +92,10 @@ def test_a_mean_that_is_none_is_a_dash(value) -> None:
         ("category", -0.153, "-15.3 pts"),
         ("rule", 0.02, "2.0%"),
         ("several", -1.5, "-1.50"),
+        ("proxy", 0.2, "+0.20"),
+        ("calibration", -0.05, "-5 pts"),
+        ("delay", 0.3, "x1.30"),
+        ("threshold", 1.0, ""),
         ("served", 1.0, ""),
         ("profile", 1.0, ""),
     ],
@@ -67,6 +108,7 @@ def test_what_moved_names_a_few_features() -> None:
     assert what_moved("location", ["income"]) == "income: location"
     assert what_moved("several", list("abcde")) == "a, b, c +2"
     assert what_moved("traffic", []) == "traffic"
+    assert what_moved("proxy", ["income"]) == "income: tells of a group"
 
 
 @given(levels, run_lengths)
