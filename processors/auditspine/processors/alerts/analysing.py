@@ -47,10 +47,11 @@ def _analysis(step: Step, alert: Alert) -> Analysis:
     upstream = step.upstream
     names = alert.deployment.name, alert.model.name
     features = features_of(signs) or alert.features
+    place = step.book.place(step.tenant, alert.place)
     case = Case(
         alert.kind,
         signs,
-        preceding(upstream, names, features, times),
+        preceding(upstream, names, features, times, place.first_at),
         step.policy.alerts.many_features,
         upstream.is_told,
         _quiet(step, alert),

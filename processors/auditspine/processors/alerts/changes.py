@@ -65,6 +65,7 @@ def preceding(
     place: tuple[str, str],
     features: Iterable[str],
     times: tuple[int, int, int],
+    first_at: int | None = None,
 ) -> tuple[Preceding, ...]:
     """Give what changed upstream before something moved, the likeliest cause first.
 
@@ -73,8 +74,10 @@ def preceding(
         place: Names of the deployment and of the model.
         features: Features that moved.
         times: When it began at the earliest, most likely, at the latest; microseconds.
+        first_at: When the first prediction was made there, microseconds; None when not known.
     """
     deployment, model = place
+    from_the_start = first_at is None or times[0] <= first_at
     moved = [("feature", as_name(each)) for each in features]
     own = [("deployment", deployment), ("configuration", deployment), *moved]
     near = upstream.sources(own)
@@ -83,7 +86,7 @@ def preceding(
     for names, is_near in ((near, True), (far, False)):
         for name, known in names.items():
             for change in known.changes:
-                each = _preceding(name, change, times, is_near=is_near)
+                each = _preceding(name, change, times, is_near=is_near, begins=from_the_start)
                 if each is not None:
                     known_as = found.get(change.event_id)
                     if known_as is None or each.rank < known_as.rank:
@@ -92,16 +95,18 @@ def preceding(
 
 
 def _preceding(
-    name: Name, change: Change, times: tuple[int, int, int], *, is_near: bool
+    name: Name, change: Change, times: tuple[int, int, int], *, is_near: bool, begins: bool
 ) -> Preceding | None:
+    """Give a change as one that came before; ``begins`` if what moved did from the first row on."""
     earliest, at, latest = times
     if not at - _LISTED_DAYS * DAY_US <= change.at <= latest:
         return None
     relation = name[0] if name[0] in _NEARNESS else "dataset"
     if change.event_type == "dataset.registered":
         relation = "source"
-    # What is told of for the first time did not change: it may have been so for long.
-    is_new = not change.is_first or relation == "deployment"
+    # What is told of for the first time did not change: it may have been so for long. A deployment
+    # then begins to serve, which explains what was off from its first prediction on.
+    is_new = not change.is_first or (relation == "deployment" and begins)
     is_shortly = is_new and change.at >= earliest - _SHORTLY[relation] * _HOUR_US
     return Preceding(change, relation, at - change.at, is_near, is_shortly)
 

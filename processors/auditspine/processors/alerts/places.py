@@ -78,6 +78,7 @@ class Place:
         assessed: Whether its decisions about groups were ever assessed.
         answered: Whether anything ever told of an outcome.
         unanswered: Whether an alert was raised that outcomes never came.
+        first_at: When its first prediction was taken, microseconds; None before its first report.
     """
 
     alerts: tuple[str, ...] = ()
@@ -89,6 +90,7 @@ class Place:
     assessed: bool = False
     answered: bool = False
     unanswered: bool = False
+    first_at: int | None = None
 
     @property
     def held(self) -> Hold:

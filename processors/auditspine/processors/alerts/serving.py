@@ -45,6 +45,9 @@ def observed(step: Step, event: SealedEvent) -> None:
     _keep(step, name, known)
     held_to(step, seen, body)
     unanswered.reported(step, seen)
+    place = step.book.place(step.tenant, seen.place)
+    if place.first_at is None:
+        step.book.put_place(step.tenant, seen.place, replace(place, first_at=seen.since))
     if known.is_live and step.book.is_governed(step.tenant):
         heed(step, body)
     features, kinds = (set(body.get(f"drifting_{what}", ())) for what in ("features", "kinds"))
