@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections import Counter
@@ -10,10 +11,12 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
+import typer.main
 from tests.unit.auditor.drift_report_story import LEAVES, NASTY, TOKENS, bare, material
 
 from auditspine.auditor.drift_report.build import build, with_leaves
 from auditspine.auditor.drift_report.page import to_html
+from auditspine.cli.main import app
 
 LARGEST = 3 * 1024 * 1024  # bytes of a page with 200 features
 VOID = {"meta", "br", "input", "link", "img", "hr"}
@@ -187,7 +190,7 @@ def test_a_page_of_two_hundred_features_is_a_few_megabytes_at_most(many) -> None
 def test_it_claims_no_verification_and_says_how_to(few) -> None:
     text = Page(few).text
     assert "This page verified nothing itself" in text
-    assert "auditspine verify --origin eu/cluster/inference/2" in text
+    assert "auditspine verify --log eu/cluster/inference/2" in text
     assert "ab" * 32 in text
 
 
@@ -247,3 +250,12 @@ def test_a_browser_shows_it_and_finds_and_sorts_features(many, tmp_path) -> None
     assert told["first"].startswith("bureau_attribute_000")
     assert told["open"] == 200
     assert told["wide"] <= 0
+
+
+def test_the_commands_that_it_names_are_ones_that_the_program_takes(few) -> None:
+    command = typer.main.get_command(app)
+    [named] = re.findall(r"<pre>(.*?)</pre>", few, re.DOTALL)
+    for line in named.splitlines():
+        words = shlex.split(line)[1:]
+        verify = command.commands[words[0]]
+        assert verify.make_context("verify", words[1:]).params["log"]

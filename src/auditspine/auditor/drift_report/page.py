@@ -165,4 +165,4 @@ def _leaf(leaf: str) -> str:
 
 def _verify(proofs: tuple[Proof, ...]) -> str:
     origins = dict.fromkeys(each.entries.origin for each in proofs)
-    return "\n".join(f"auditspine verify --origin {text(shlex.quote(each))}" for each in origins)
+    return "\n".join(f"auditspine verify --log {text(shlex.quote(each))}" for each in origins)
