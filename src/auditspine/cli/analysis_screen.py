@@ -58,6 +58,8 @@ def _change(change: Mapping[str, Any]) -> Text:
 def _before(minutes: float) -> str:
     """Say how long before it most likely began."""
     size, side = abs(minutes), "before" if minutes >= 0 else "after"
+    if size < 2:
+        return f"{size * 60:.0f} seconds {side}"
     if size < 120:
         return f"{size:.1f} minutes {side}"
     return f"{size / 60:.0f} hours {side}" if size < 48 * 60 else f"{size / 1440:.0f} days {side}"

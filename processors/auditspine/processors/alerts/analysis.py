@@ -138,14 +138,14 @@ class Analysis:
         what = ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         what = what or f"What {as_name(self.alert.deployment.name)} does"
         first, last = (_moment(self.times[each]) for each in (0, 2))
-        until = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%m-%d %H:%M}"
+        until = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%m-%d %H:%M:%S}"
         likeliest = self.classes[0]
         shortly = [each for each in self.changes if each.is_shortly]
         cause = (
             change_words(shortly[0]) if shortly else "no change upstream is known shortly before"
         )
         return as_sentence(
-            f"{what} moved between {first:%m-%d %H:%M} and {until} UTC; {cause}. Likeliest "
+            f"{what} moved between {first:%m-%d %H:%M:%S} and {until} UTC; {cause}. Likeliest "
             f"{likeliest.disposition} ({likeliest.probability:.0%})"
         )
 
@@ -169,7 +169,7 @@ def _change_body(each: Preceding) -> Mapping[str, Any]:
         "appended_at": _moment(change.at),
         "artifact": change.artifact.body(),
         "relation": each.relation,
-        "minutes_before": round(each.before / 60_000_000, 1),
+        "minutes_before": round(each.before / 60_000_000, 3),
     }
 
 

@@ -9,6 +9,7 @@ from auditspine.processors.alerts.signs import Sign, features_of, groups_of
 from auditspine.processors.projection.fit import as_sentence
 
 _LARGE = 2.0  # standard deviations
+_UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 _NAMED = 3  # that a sentence names
 
 
@@ -89,12 +90,12 @@ def change_words(each: Preceding) -> str:
     """Say what changed, and how long before."""
     artifact = each.change.artifact
     what = f"{each.change.event_type} of {artifact.kind} {artifact.name} {artifact.version}"
-    minutes = round(each.before / 60_000_000)
-    if abs(minutes) < 1:
+    seconds = round(abs(each.before) / 1_000_000)
+    if not seconds:
         return f"{what} when it began to move"
-    size, unit = (abs(minutes), "minute") if abs(minutes) < 120 else (abs(minutes) // 60, "hour")
-    span = f"{size} {unit}{'s' if size != 1 else ''}"
-    return f"{what} {span} {'before' if minutes > 0 else 'after'} it most likely began to move"
+    unit, length = next((each for each in _UNITS if seconds >= 2 * each[1]), _UNITS[-1])
+    span = f"{seconds / length:.0f} {unit}"
+    return f"{what} {span} {'before' if each.before > 0 else 'after'} it most likely began to move"
 
 
 def _answers(case: Case) -> Iterator[tuple[str, str]]:
