@@ -49,12 +49,21 @@ LEVELS = """
     FROM drift_levels FINAL
     WHERE tenant = {tenant:String} AND deployment = {deployment:String}
         AND model_digest = unhex({digest:String})
-        AND appended_at >= fromUnixTimestamp64Milli({since:Int64})
+        AND (origin, appended_at) IN (
+            SELECT origin, appended_at FROM drift_levels
+            WHERE tenant = {tenant:String} AND deployment = {deployment:String}
+                AND model_digest = unhex({digest:String})
+                AND appended_at >= fromUnixTimestamp64Milli({since:Int64})
+            ORDER BY appended_at DESC
+            LIMIT 8 BY origin,
+                intDiv(toUnixTimestamp64Milli(appended_at) - {since:Int64}, {step:Int64})
+        )
     GROUP BY log, monitors,
         intDiv(toUnixTimestamp64Milli(appended_at) - {since:Int64}, {step:Int64})
     ORDER BY at
 """
-"""How all monitors stood: of each step of time the most that each reached, else the last."""
+"""How all monitors stood: of each step of time the most that each reached in its last few reports;
+all else is of the last. A report has hundreds of monitors, and there may be thousands a day."""
 
 LAST_LEVELS = """
     SELECT min(appended_at), max(appended_at) FROM drift_levels
