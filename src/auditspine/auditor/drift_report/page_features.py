@@ -13,7 +13,7 @@ from auditspine.auditor.drift_report.markup import (
     text,
     unseen,
 )
-from auditspine.auditor.drift_report.page_monitors import monitor_table, status
+from auditspine.auditor.drift_report.page_monitors import is_quiet, monitor_table, status
 from auditspine.auditor.drift_report.statistics import PLACES
 from auditspine.auditor.drift_report.svg import (
     Span,
@@ -36,9 +36,19 @@ def feature_rows(features: Sequence[Feature], span: Span) -> str:
         "<span>reference → now</span><span>missing</span><span>nearest monitor over time</span>"
         "<span>monitors</span></div>"
     )
-    opened = _OPEN if len(features) <= _FEW else 0
-    rows = "".join(_row(each, span, n < opened) for n, each in enumerate(features))
-    return f'<div class="rows" id="rows">{head}{rows}</div>'
+    is_few = len(features) <= _FEW
+    rows = "".join(
+        _row(each, span, is_open=is_few and n < _OPEN, is_calm=not is_few and _is_calm(each))
+        for n, each in enumerate(features)
+    )
+    note = (
+        ""
+        if is_few
+        else '<p class="printed soft">Features that lie within three times what chance does and '
+        "whose monitors were quiet are printed as one line, unless they were unfolded: what is "
+        "below each line is in the file.</p>"
+    )
+    return f'{note}<div class="rows" id="rows">{head}{rows}</div>'
 
 
 def answer_cards(answers: Sequence[Feature], span: Span) -> str:
@@ -51,13 +61,18 @@ def answer_cards(answers: Sequence[Feature], span: Span) -> str:
     return f'<div class="pair">{cards}</div>' if cards else ""
 
 
-def _row(feature: Feature, span: Span, is_open: bool) -> str:
+def _is_calm(feature: Feature) -> bool:
+    return not feature.overall.is_far and all(map(is_quiet, feature.monitors))
+
+
+def _row(feature: Feature, span: Span, *, is_open: bool, is_calm: bool) -> str:
     overall = feature.overall
     nearest = max((each.near[-1] for each in feature.monitors if each.near), default=0.0)
     label = f"{feature.name}: the nearest monitor is {100 * nearest:.0f}% of the way to a signal"
     line = sparkline(feature.monitors, span, label, 150, 24) if feature.monitors else ""
     return (
-        f'<details class="feature" data-name="{text(feature.name.lower())}" '
+        f'<details class="feature{" calm" if is_calm else ""}" '
+        f'data-name="{text(feature.name.lower())}" '
         f'data-moved="{overall.distance or 0:.4f}" data-near="{nearest:.4f}"'
         f'{" open" if is_open else ""}><summary class="row"><span class="name">'
         f"{text(feature.name)}</span><span>{_distance(overall)}</span>"
