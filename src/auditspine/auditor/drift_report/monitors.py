@@ -73,20 +73,31 @@ def read_monitors(
     for signal in signals:
         told[signal.monitor].append(signal)
         kinds.setdefault(signal.monitor, signal.kind)
-    found_all = []
-    for name, kind in kinds.items():
-        times, near, expected_all, found_past = zip(*rows[name], strict=True) if rows[name] else (
-            (), (), (), ()
-        )  # fmt: skip
-        words = against(kind, name, found_past[-1], expected_all[-1]) if times else ""
-        found_all.append(
-            Monitor(
-                *(name, kind, words, times, near, expected_all, found_past),
-                tuple(told[name]),
-                any(signal.event_id in in_alert for signal in told[name]),
-            )
-        )
-    return sorted(found_all, key=_nearest)
+    monitors = (
+        _monitor(name, kind, rows[name], told[name], in_alert) for name, kind in kinds.items()
+    )
+    return sorted(monitors, key=_nearest)
+
+
+def _monitor(
+    name: str,
+    kind: str,
+    rows: Sequence[tuple[datetime, float, float, float]],
+    signals: Sequence[Signal],
+    in_alert: Collection[str],
+) -> Monitor:
+    """Give a monitor; one that only signalled, and has no report, has no rows."""
+    return Monitor(
+        name,
+        kind,
+        against(kind, name, rows[-1][3], rows[-1][2]) if rows else "",
+        tuple(at for at, *_ in rows),
+        tuple(near for _, near, *_ in rows),
+        tuple(expected for *_, expected, _ in rows),
+        tuple(found for *_, found in rows),
+        tuple(signals),
+        any(each.event_id in in_alert for each in signals),
+    )
 
 
 def arrange(monitors: Sequence[Monitor], features: Collection[str]) -> Arranged:
