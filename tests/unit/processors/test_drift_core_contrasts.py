@@ -1,5 +1,7 @@
 """Contrasts of groups: what they sum up, what they are immune to, what they find."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 from auditspine.processors.drift.bank import Bank
 from auditspine.processors.drift.contrast import numeric_contrasts, odds_contrasts
 from auditspine.processors.drift.detector import BLOCK
+from auditspine.processors.drift.odds import OddsRatio
+from auditspine.processors.drift.scores import Blocks
 
 SHARE = 0.2
 SPREAD = np.array([SHARE * (1 - SHARE)])
@@ -100,6 +104,21 @@ def test_counts_are_those_of_rows_that_are_known(seed):
             expected = counts if says else (0, 0, 0, 0)
             fields = (found.total, found.squares, found.rows, found.first)
             assert tuple(each[block, place] for each in fields) == expected
+
+
+@given(st.integers(0, 25), st.integers(0, 25), st.data())
+@settings(max_examples=60, deadline=None)
+def test_the_expected_ratio_of_every_tilt_is_one_given_rows_and_hits(n1, n2, data):
+    t = data.draw(st.integers(0, n1 + n2))
+    ratio = data.draw(st.floats(0.02, 50))
+    k = np.arange(max(0, t - n2), min(n1, t) + 1)
+    chances = np.array([math.comb(n1, i) * math.comb(n2, t - i) * ratio**i for i in k.tolist()])
+    score = OddsRatio(*(np.array([each]) for each in (ratio, 0.3, 0.4, 1e12)))
+    sums = [np.full((k.size, 1), float(each)) for each in (t, n1 + n2, n1)]
+    blocks = Blocks(k[:, None].astype(float), sums[0], sums[1], first=sums[2])
+    ratios = np.exp(score.exponents(score.sums(blocks), blocks))[..., 0]
+    np.testing.assert_allclose(chances @ ratios / chances.sum(), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(chances @ score.sums(blocks), 0.0, atol=1e-6 * chances.sum())
 
 
 def test_odds_stay_quiet_whatever_path_all_groups_take_together():

@@ -9,7 +9,7 @@ Source: Fisher, *The logic of inductive inference*, 1935; Mantel and Haenszel, *
 of the analysis of data from retrospective studies of disease*, 1959.
 """
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,22 @@ _MOST_RATIO = np.exp(5.0)  # of the reference
 _LEAST_SCATTER = 1e-9  # of a block's count: less says nothing
 _SMOOTH = 0.5  # added to both sums: unseen is not never
 _WAYS = np.repeat([1.0, -1.0], TILTS // 2)[:, None]
+
+
+class _Given(NamedTuple):
+    """What is known of counts in the first group, given the rows and hits of both.
+
+    Attributes:
+        least: The least count that is possible.
+        factors: What each term of M is to the one before it; see :func:`_terms`.
+        mean: Of the count, less the least.
+        variance: Of the count.
+    """
+
+    least: Floats
+    factors: Floats
+    mean: Floats
+    variance: Floats
 
 
 class OddsRatio:
@@ -42,11 +58,12 @@ class OddsRatio:
         said = known * rate * (1 - rate) * share * (1 - share)
         root = np.sqrt(np.clip(ratio, 1 / _MOST_RATIO, _MOST_RATIO))
         self.arrays = {"rows": known, "agreeing": said * root, "opposed": said / root}
+        self._latest: tuple[Blocks, _Given] | None = None
 
     def sums(self, blocks: Blocks) -> Floats:
         """Give by how much it happened more often in the first group than the reference expects."""
-        least, factors = _terms(blocks)
-        sums: Floats = blocks.total - least - _mean(factors, self.ratio())
+        given = self._given(blocks)
+        sums: Floats = blocks.total - given.least - given.mean
         return sums
 
     def without(self, explained: Floats, sums: Floats, rows: Floats) -> Floats:
@@ -56,20 +73,18 @@ class OddsRatio:
 
     def exponents(self, sums: Floats, blocks: Blocks) -> Floats:
         """Give the log likelihood ratios; see :class:`Score`."""
-        _, factors = _terms(blocks)
-        ratio, variance = self.ratio(), self.variance()
+        given, variance = self._given(blocks), self.variance()
         tilts = _WAYS * np.minimum(np.sqrt(2 * BOTH_WAYS[:, None] / variance), _MOST)
-        places = np.concatenate([np.zeros((1, ratio.size)), tilts])
-        logs = np.log(_polynomial(factors, ratio * np.exp(places)))
-        cumulants = logs[:, 1:] - logs[:, :1] - tilts * _mean(factors, ratio)[:, None, :]
-        given = Blocks(blocks.total, blocks.squares, blocks.rows, cumulants)
+        places = np.concatenate([np.zeros((1, variance.size)), tilts])
+        logs = np.log(_polynomial(given.factors, self.ratio() * np.exp(places)))
+        cumulants = logs[:, 1:] - logs[:, :1] - tilts * given.mean[:, None, :]
+        told = Blocks(blocks.total, blocks.squares, blocks.rows, cumulants)
         doubt = tilts**2 * (variance / 2)
-        return log_ratios(tilts, sums, cumulants, doubt, given, self.arrays["rows"])
+        return log_ratios(tilts, sums, cumulants, doubt, told, self.arrays["rows"])
 
     def moved(self, sums: Floats, blocks: Blocks) -> Floats:
         """Give sums over what they scatter by in a block, given its rows, hits and the ratio."""
-        _, variance = _moments(_terms(blocks)[1], self.ratio())
-        rows = np.maximum(blocks.rows, 1.0)
+        variance, rows = self._given(blocks).variance, np.maximum(blocks.rows, 1.0)
         says = variance > _LEAST_SCATTER
         moved: Floats = sums * np.sqrt(rows / np.where(says, variance, 1.0)) * says
         return moved
@@ -85,12 +100,21 @@ class OddsRatio:
         self.arrays["rows"] = self.arrays["rows"] + rows
         self.arrays["agreeing"] = self.arrays["agreeing"] + sums
         self.arrays["opposed"] = self.arrays["opposed"] + squares
+        self.refresh()
 
     def refresh(self) -> None:
-        """Nothing is kept for speed."""
+        """Forget what is kept of the latest blocks, by another ratio."""
+        self._latest = None
 
     def explain(self, variance: Floats) -> None:
         """Nothing is known of the variance but what pairs say."""
+
+    def _given(self, blocks: Blocks) -> "_Given":
+        """Give what rows and hits of blocks say; it is asked for several times of each."""
+        if self._latest is None or self._latest[0] is not blocks:
+            least, factors = _terms(blocks)
+            self._latest = blocks, _Given(least, factors, *_moments(factors, self.ratio()))
+        return self._latest[1]
 
     def ratio(self) -> Floats:
         """Give the reference's ratio of odds."""
@@ -143,11 +167,6 @@ def _polynomial(factors: Floats, at: Floats) -> Floats:
         value *= factors[:, term, None, :]
         value += 1.0
     return value
-
-
-def _mean(factors: Floats, at: Floats) -> Floats:
-    """Give the mean count by M, less the least possible: w·M'(w) / M(w)."""
-    return _moments(factors, at)[0]
 
 
 def _moments(factors: Floats, at: Floats) -> tuple[Floats, Floats]:
