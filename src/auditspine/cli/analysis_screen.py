@@ -11,6 +11,7 @@ from auditspine.cli.console import printable
 
 _MOST_CHANGES = 4  # upstream, that one screen shows
 _MOST_CLASSES = 3
+_LEAST = 0.005  # of a class that is shown
 _MOST_SENTENCES = 2  # of a class
 _MOST_NAMES = 8
 
@@ -40,10 +41,11 @@ def _rows(body: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
         yield "upstream", Text("no change is known in the week before", "dim")
     elif len(changes) > _MOST_CHANGES:
         yield "", Text(f"{len(changes) - _MOST_CHANGES} more; --json has all", "dim")
-    for number, each in enumerate(body["classes"][:_MOST_CLASSES]):
+    likely = [each for each in body["classes"] if each["probability"] >= _LEAST]
+    for number, each in enumerate(likely[:_MOST_CLASSES]):
         style = "" if number else "bold"
-        likely = f"{each['probability']:4.0%}  {each['disposition']}"
-        yield "" if number else "likeliest", Text(likely, style)
+        share = f"{each['probability']:4.0%}  {each['disposition']}"
+        yield "" if number else "likeliest", Text(share, style)
         for sentence in each["evidence"][:_MOST_SENTENCES]:
             yield "", Text(printable(f"      {sentence}"), "dim")
     yield "", Text("by judgement, not measurement: docs/alerts.md", "dim")

@@ -60,9 +60,7 @@ def test_a_unit_that_changed_with_the_definition_is_a_break_in_the_pipeline(log)
     assert (change.relation, change.minutes_before) == ("feature", 5.0)
     assert (change.artifact.name, change.artifact.version) == ("dti", "4")
     assert first.artifact.version == "3"
-    assert found.classes[0].evidence[0] == (
-        "feature.defined of feature dti 4 5 minutes before it most likely began to move"
-    )
+    assert found.classes[0].evidence[0] == "feature.defined of feature dti 4, 5 minutes before"
     assert "5 minutes before" in found.detail
 
 

@@ -10,6 +10,7 @@ from auditspine.processors.projection.fit import as_sentence
 
 _LARGE = 2.0  # standard deviations
 _UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+_EXACT = 10  # below which a span has a decimal
 _NAMED = 3  # that a sentence names
 
 
@@ -87,15 +88,16 @@ def _changes(case: Case) -> Iterator[tuple[str, str]]:
 
 
 def change_words(each: Preceding) -> str:
-    """Say what changed, and how long before."""
+    """Say what changed, and how long before it most likely began to move."""
     artifact = each.change.artifact
     what = f"{each.change.event_type} of {artifact.kind} {artifact.name} {artifact.version}"
     seconds = round(abs(each.before) / 1_000_000)
     if not seconds:
-        return f"{what} when it began to move"
+        return f"{what}, at that moment"
     unit, length = next((each for each in _UNITS if seconds >= 2 * each[1]), _UNITS[-1])
-    span = f"{seconds / length:.0f} {unit}"
-    return f"{what} {span} {'before' if each.before > 0 else 'after'} it most likely began to move"
+    size = seconds / length
+    span = f"{size:.0f}" if size >= _EXACT else f"{size:.1f}".removesuffix(".0")
+    return f"{what}, {span} {unit} {'before' if each.before > 0 else 'after'}"
 
 
 def _answers(case: Case) -> Iterator[tuple[str, str]]:
