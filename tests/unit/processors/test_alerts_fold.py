@@ -314,8 +314,12 @@ def test_whatever_texts_events_hold_rows_events_and_serving_records_are_fit(data
         odd.body({**deployed("3"), "environment": odd.text()}),
         **odd.envelope(),
     )
-    log.minute = 1
     texts = {name: odd.text() for name in ("feature", "monitor", "detail")}
+    inputs = [{"artifact": {**ref("dataset", "d"), "name": odd.text()}, "column": odd.text()}]
+    for version in "12":
+        feature = {**ref("feature", "f", version), "name": texts["feature"]}
+        log.take("feature.defined", {"feature": feature, "inputs": inputs}, **odd.envelope())
+        log.minute += 0.5
     kind = data.draw(st.one_of(odd_texts, st.sampled_from(["location", "rule", "score"])))
     evidence = {"origin": odd.text(), "first": 0, "last": 5}
     moved = {**texts, "kind": kind, "effect_size": 3.0, "evidence": evidence}
