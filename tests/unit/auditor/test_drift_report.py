@@ -109,6 +109,9 @@ def test_monitors_are_where_what_they_watch_is() -> None:
         ("(decision)=a=b", "decision", "(decision)"),
         (of_proxy("a=b=car", "sex & age", 2), "proxy", "a=b"),
         (of_proxy("a.b", "sex", 2), "proxy", "a.b"),
+        (of_proxy("a.b.constant", "sex", 2), "proxy", "a.b"),
+        (of_proxy("new.missing", "sex", 2), "proxy", "new"),
+        (of_proxy("new=x.missing", "sex", 2), "proxy", "new"),
     ],
 )
 def test_a_feature_may_be_called_as_an_aspect_is(monitor, kind, expected) -> None:

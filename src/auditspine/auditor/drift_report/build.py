@@ -150,7 +150,8 @@ class _Features:
         before = reference.get(name)
         whole = before or self._reference.get(name)
         numeric = bool(whole.quantiles) if whole else values is not None and values.numbers > 0
-        now = _current(rows, values or Values(), numeric=numeric) if rows else None
+        is_known = whole is not None or values is not None
+        now = _current(rows, values or Values(), numeric=numeric) if rows and is_known else None
         return compare(whose, before, now)
 
 

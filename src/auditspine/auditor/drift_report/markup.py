@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 
 from auditspine.auditor.drift_report.ranges import Range
@@ -11,6 +11,7 @@ from auditspine.auditor.drift_report.ranges import Range
 NONE = "-"
 """What is shown where there is no value."""
 
+_SHORT = timedelta(hours=1)
 _QUOTED = re.compile("`([^`]*)`")
 # Direction marks and the like would let what others wrote change how the page reads.
 _HIDDEN = dict.fromkeys(
@@ -45,6 +46,12 @@ def when(at: datetime | None, *, seconds: bool = False) -> str:
     """Give a time, UTC."""
     form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
     return NONE if at is None else f'<time datetime="{at.isoformat()}">{at.strftime(form)}</time>'
+
+
+def between(earliest: datetime, latest: datetime) -> str:
+    """Give an interval of time; to the second when it is a short one."""
+    seconds = latest - earliest < _SHORT
+    return f"between {when(earliest, seconds=seconds)} and {when(latest, seconds=seconds)} (95%)"
 
 
 def number(value: float | None) -> str:

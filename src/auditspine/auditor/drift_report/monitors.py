@@ -16,6 +16,7 @@ ANSWERS = ("(score)", "(decision)")
 """What stands for a feature's name where a monitor is of what the model answers."""
 
 _OF_OUTCOMES = frozenset({"error", "calibration", "delay", "coverage", "outcome"})
+_TELL_TALE = (".constant", ".missing", ".other")  # what of a feature a proxy may be, but its value
 _OF_OTHERS = frozenset({"rule", "threshold", "profile", "traffic", "served"})
 # As processors/drift/naming.py names them.
 _OF_GROUPS = re.compile(r"(?P<attribute>.+)\.\d+(?:-\d+)?\.\w+")
@@ -141,7 +142,8 @@ def feature_of(monitor: str, kind: str, features: Collection[str]) -> str:
         monitor = monitor.rpartition("~")[0]
         if monitor in ANSWERS or monitor in features:
             return monitor
-        return next(_beginnings(monitor, "=", features), monitor.partition("=")[0])
+        if not monitor.endswith(_TELL_TALE):
+            return next(_beginnings(monitor, "=", features), monitor.partition("=")[0])
     by_aspect = monitor.rpartition(".")[0]
     if by_aspect in ANSWERS or by_aspect in features:
         return by_aspect

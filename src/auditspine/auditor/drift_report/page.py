@@ -18,7 +18,7 @@ from auditspine.auditor.drift_report.markup import (
     words,
 )
 from auditspine.auditor.drift_report.page_alerts import alert_cards
-from auditspine.auditor.drift_report.page_fairness import fairness_sections
+from auditspine.auditor.drift_report.page_fairness import fairness_sections, wrong
 from auditspine.auditor.drift_report.page_features import answer_cards, feature_rows
 from auditspine.auditor.drift_report.page_monitors import other_monitors, outcome_charts, span_of
 from auditspine.auditor.drift_report.ranges import Proof
@@ -133,13 +133,7 @@ def _outcomes(report: DriftReport) -> str:
     said = _reason(report, "outcomes")
     of = next((each for each in report.fairness if each.basis == "outcomes"), None)
     if of is not None and of.error_rate is not None:
-        said += (
-            f"<p>From {when(of.started_at)} to {when(of.ended_at)}: <strong>"
-            f"{share(of.error_rate)}</strong> of {of.predictions:,} answered predictions were "
-            f"wrong. {of.overdue:,} outcomes became overdue: with them the share lies between "
-            f"{share(of.error_rate_low)} (all right) and {share(of.error_rate_high)} (all wrong)."
-            "</p>"
-        )
+        said += f"<p>From {when(of.started_at)} to {when(of.ended_at)}: {text(wrong(of))}</p>"
     return said
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from auditspine.auditor.drift_report.content import AlertStory, Analysis, Signal
 from auditspine.auditor.drift_report.markup import (
     badge,
+    between,
     proof,
     share,
     table,
@@ -37,10 +38,7 @@ def _card(alert: AlertStory) -> str:
 def _facts(alert: AlertStory) -> str:
     since = when(alert.since)
     if alert.earliest is not None and alert.latest is not None:
-        since += (
-            f'<br><span class="soft">began between {when(alert.earliest)} and '
-            f"{when(alert.latest)} (95%)</span>"
-        )
+        since += f'<br><span class="soft">began {between(alert.earliest, alert.latest)}</span>'
     acknowledged = "by nobody" if alert.state == "open" else "-"
     if alert.acknowledged_by:
         acknowledged = f"by {text(alert.acknowledged_by)}, {when(alert.acknowledged_at)}"

@@ -23,6 +23,7 @@ from auditspine.auditor.drift_report.svg import Span, periods, whisker
 _SHARES = frozenset(
     {"selection_rate", "true_positive_rate", "false_positive_rate", "error_rate", "coverage"}
 )
+_FAVOURED = "selection_rate"
 _FOUR_FIFTHS = 0.8
 _MOST_PAIRS = 6  # of groups that are shown unfolded, those with the largest gaps
 _MEANING = {
@@ -76,11 +77,7 @@ def _assessment(of: Assessment) -> str:
     )
     facts = [limits]
     if of.error_rate is not None:
-        bounds = f"{share(of.error_rate_low)} and {share(of.error_rate_high)}"
-        facts.append(
-            f"{share(of.error_rate)} of the answered predictions were wrong. {of.overdue:,} "
-            f"outcomes became overdue: were all of them right or all wrong, it would be {bounds}."
-        )
+        facts.append(wrong(of))
     inside = "".join(_attribute(each, of) for each in of.attributes)
     if not of.attributes:
         inside = '<p class="none">No attribute was assessed.</p>'
@@ -88,6 +85,18 @@ def _assessment(of: Assessment) -> str:
         f"<h3>{title}</h3>"
         f'<p class="soft">{when(of.started_at)} to {when(of.ended_at)}, the last of {of.periods} '
         f"periods; {place(of.entries)}</p>{items(facts)}{inside}"
+    )
+
+
+def wrong(of: Assessment) -> str:
+    """Say how many decisions were wrong, and what that would be with what is overdue."""
+    said = f"{share(of.error_rate)} of the answered predictions were wrong. "
+    if not of.overdue:
+        return f"{said}No outcome became overdue."
+    bounds = f"{share(of.error_rate_low)} and {share(of.error_rate_high)}"
+    return (
+        f"{said}{of.overdue:,} outcomes became overdue: were all of them right or all wrong, it "
+        f"would be {bounds}."
     )
 
 
@@ -100,7 +109,8 @@ def _attribute(of: Assessed, assessment: Assessment) -> str:
         if of.small_groups
         else ""
     )
-    measures = list(dict.fromkeys(m.measure for group in of.groups for m in group.figures))
+    known = {m.measure for group in of.groups for m in group.figures}
+    measures = [*(each for each in _MEANING if each in known), *sorted(known - _MEANING.keys())]
     inside = "".join(_measure(of, each) for each in measures)
     if not of.groups:
         inside = '<p class="none">No group has rows enough to be assessed.</p>'
@@ -116,6 +126,8 @@ def _measure(of: Assessed, measure: str) -> str:
     lows, highs = [f.low for _, f in groups], [f.high for _, f in groups]
     margin = 0.08 * (max(highs) - min(lows)) or 0.01
     domain = (min(lows) - margin, max(highs) + margin)
+    if measure in _SHARES:
+        domain = (max(0.0, domain[0]), min(1.0, domain[1]))
     rows = "".join(
         f'<tr><th scope="row">{text(_short(of, group.name))}</th><td>{figure.rows:,}</td>'
         f"<td>{_figure(figure)}</td><td>{_drawn(group.name, figure, domain)}</td></tr>"
@@ -160,7 +172,8 @@ def _gap_table(
     of: Assessed, gaps: Sequence[Gap], furthest: float, caption: str, *, ratios: bool
 ) -> str:
     rows = [_gap(of, each, furthest, ratios=ratios) for each in gaps]
-    ratio = ("ratio, the line at four fifths",) if ratios else ()
+    line = ", the line at four fifths" if gaps[0].measure == _FAVOURED else ""
+    ratio = (f"ratio{line}",) if ratios else ()
     return table(caption, ("between", "gap and interval", *ratio, "by period"), rows)
 
 
@@ -190,18 +203,15 @@ def _ratio(gap: Gap) -> str:
         return NONE
     low = gap.ratio if gap.ratio_low is None else gap.ratio_low
     high = gap.ratio if gap.ratio_high is None else gap.ratio_high
-    if gap.ratio >= _FOUR_FIFTHS:
-        verdict, kind = "above four fifths", ""
-    else:
+    told, domain = f"{gap.ratio:.3f} ({low:.3f} to {high:.3f})", (min(0.5, low), 1.02)
+    if gap.measure != _FAVOURED:
+        return f"{told}{whisker(gap.ratio, low, high, domain, [], f'ratio {told}')}"
+    verdict, kind = "above four fifths", ""
+    if gap.ratio < _FOUR_FIFTHS:
         certain = "" if high < _FOUR_FIFTHS else ", by its interval not for certain"
         verdict, kind = f"◆ below four fifths{certain}", " bad"
-    told = f"{gap.ratio:.3f} ({low:.3f} to {high:.3f})"
-    domain = (min(0.5, low), 1.02)
     drawn = whisker(gap.ratio, low, high, domain, [_FOUR_FIFTHS], f"ratio {told}, {verdict}")
-    judged = (
-        f'<span class="state{kind}">{verdict}</span>' if gap.measure == "selection_rate" else ""
-    )
-    return f"{told}{drawn}{judged}"
+    return f'{told}{drawn}<span class="state{kind}">{verdict}</span>'
 
 
 def _short(of: Assessed, name: str) -> str:

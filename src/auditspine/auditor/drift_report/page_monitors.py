@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from auditspine.auditor.drift_report.content import Monitor
-from auditspine.auditor.drift_report.markup import nothing, table, text, when
+from auditspine.auditor.drift_report.markup import between, nothing, table, text, when
 from auditspine.auditor.drift_report.svg import Span, means, sparkline
 
 _NEAR = 0.5  # of the way to a signal: what never was so near is quiet
@@ -87,7 +87,7 @@ def _signals(monitor: Monitor) -> str:
     if len(monitor.signals) > 1:
         told += f" and {len(monitor.signals) - 1} times more, the last {when(last.at)}"
     if last.earliest is not None and last.latest is not None:
-        told += f"; began between {when(last.earliest)} and {when(last.latest)} (95%)"
+        told += f"; began {between(last.earliest, last.latest)}"
     else:
         told += f"; its window began {when(last.began)}"
     return f'<p class="soft">{told}</p>'

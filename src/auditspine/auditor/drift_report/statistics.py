@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from auditspine.auditor.drift_report.content import Comparison, Distribution
 
-PLACES = (0.01, 0.025, *(round(0.05 * n, 2) for n in range(1, 20)), 0.975, 0.99)
+PLACES = (0.01, *(round(0.025 * n, 3) for n in range(1, 40)), 0.99)
 """Probabilities at which distributions of numbers are known here, rising."""
 
 _MEAN_OF_KOLMOGOROV = math.sqrt(math.pi / 2) * math.log(2)
