@@ -47,7 +47,7 @@ _IN_WORDS = {
 _FOUND = {
     "proxy": "tells by {}",
     "fairness": "lie {} apart",
-    "calibration": "comes {} more often than said",
+    "calibration": "happens {} against what was said",
     "delay": "takes {} as long",
     "coverage": "{} of those due are there",
 }

@@ -204,6 +204,7 @@ def test_an_empty_section_says_why() -> None:
         "No run.completed says what this model's inputs looked like",
         "Absence of figures is no sign of fairness",
         "No outcome of this model's predictions was compared",
+        "No feature of it is known",
         "There is no monitor of rules",
         "No sealed entry was found",
     ):

@@ -23,6 +23,22 @@ from auditspine.auditor.drift_report.page_features import answer_cards, feature_
 from auditspine.auditor.drift_report.page_monitors import other_monitors, outcome_charts, span_of
 from auditspine.auditor.drift_report.ranges import Proof
 
+_LEGEND = (
+    '<div class="legend"><span><span class="key ref"></span>reference, above the line</span>'
+    '<span><span class="key cur"></span>now, below the line</span><span><svg width="52" height="18"'
+    ' viewBox="0 0 52 18" aria-hidden="true"><rect class="change" x="18" width="12" height="18"/>'
+    '<path class="limit" d="M0 7H52"/><path class="line" d="M0 16H22L34 7H52"/>'
+    '<path class="signal" d="M32 0h8l-4 7z"/></svg>how near to a signal {axis}: at the dashed line '
+    "it signals (▼); shaded, when the change began at 95% confidence</span></div>"
+)
+_ABOUT = (
+    '<p class="soft">Those that moved most first. <em>Moved by</em>: of a number the largest '
+    "difference between the cumulative shares, of a category half the sum of the differences of "
+    "shares, or what more or less of it is missing or of another type. The tick in a bar is what "
+    "chance alone does on average; <em>sd</em> is the mean difference of quantiles in standard "
+    "deviations of the reference. What was compared is not what monitors look at one by one: a "
+    "short shift shows in a monitor first.</p>"
+)
 _PLACE = re.compile(r"\{\{([a-z_]+)\}\}")
 
 
@@ -39,7 +55,10 @@ def to_html(report: DriftReport) -> str:
         "facts": _facts(report),
         "remarks": _remarks(report),
         "glance": _glance(report),
-        "axis": f"from {when(span[0])} to {when(span[1])}, UTC",
+        "legend": _LEGEND.format(axis=f"from {when(span[0])} to {when(span[1])}, UTC")
+        if report.answers or report.features
+        else "",
+        "about": _ABOUT if report.features else nothing("No feature of it is known."),
         "alerts": alert_cards(report.alerts) or nothing(report.missing.get("alerts", "")),
         "features": _features(report),
         "answers": answer_cards(report.answers, span),
@@ -159,4 +178,5 @@ def _leaf(leaf: str) -> str:
 
 def _verify(proofs: tuple[Proof, ...]) -> str:
     origins = dict.fromkeys(each.entries.origin for each in proofs)
-    return "\n".join(f"auditspine verify --log {text(shlex.quote(each))}" for each in origins)
+    lines = "\n".join(f"auditspine verify --log {text(shlex.quote(each))}" for each in origins)
+    return f"<pre>{lines}</pre>" if lines else ""

@@ -6,6 +6,7 @@ from datetime import datetime
 from auditspine.auditor.drift_report.content import Monitor
 from auditspine.auditor.drift_report.markup import between, nothing, table, text, when
 from auditspine.auditor.drift_report.svg import Span, means, sparkline
+from auditspine.auditor.drift_words import measured
 
 _NEAR = 0.5  # of the way to a signal: what never was so near is quiet
 
@@ -53,13 +54,22 @@ def outcome_charts(monitors: Sequence[Monitor], span: Span) -> str:
     """Give monitors of outcomes, each with what it found over time."""
     cards = []
     for each in monitors:
-        label = f"{each.name}: what was found, against the dashed line of what was expected"
-        chart = means(each, span, label) if len(each.times) > 1 else ""
+        chart = ""
+        if len(each.times) > 1 and each.kind != "outcome":
+            label = f"{each.name}: what was found, against the dashed line of what was expected"
+            chart = f"{means(each, span, label)}{_range(each)}"
         cards.append(
             f'<section class="card"><h3>{text(each.name)}</h3> {status([each])}'
             f"<p>{text(each.words)}</p>{chart}{_signals(each)}</section>"
         )
     return f'<div class="pair">{"".join(cards)}</div>' if cards else ""
+
+
+def _range(monitor: Monitor) -> str:
+    """Say what the lowest and the highest point of a drawing are."""
+    ends = (min(monitor.found), max(monitor.found))
+    shown = [measured(monitor.kind, monitor.name, each, monitor.expected[-1]) for each in ends]
+    return f'<p class="soft">found from {text(shown[0])} to {text(shown[1])}</p>'
 
 
 def other_monitors(monitors: Sequence[Monitor], span: Span) -> str:

@@ -61,7 +61,7 @@ def sparkline(
     return svg(width, height, label, inner, "spark")
 
 
-def means(monitor: Monitor, span: Span, label: str, width: int = 420, height: int = 90) -> str:
+def means(monitor: Monitor, span: Span, label: str, width: int = 520, height: int = 90) -> str:
     """Draw what a monitor found over time against what it expected."""
     values = [each for each in (*monitor.found, *monitor.expected) if math.isfinite(each)]
     low, high = _padded(values)
