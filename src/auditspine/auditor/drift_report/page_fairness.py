@@ -45,7 +45,7 @@ def fairness_sections(
     said = _exclusions(assessments)
     said += "".join(_assessment(each) for each in assessments)
     for attribute, of in monitors.items():
-        caption = f"Monitors of {attribute}"
+        caption = f"Monitors of {text(attribute)}"
         said += (
             f'<section class="card"><h3>{text(attribute)}: monitors</h3>'
             f"{monitor_table(of, span, caption)}</section>"

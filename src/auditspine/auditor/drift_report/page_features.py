@@ -75,15 +75,16 @@ def _row(feature: Feature, span: Span, *, is_open: bool, is_calm: bool) -> str:
         f'data-name="{text(feature.name.lower())}" '
         f'data-moved="{overall.distance or 0:.4f}" data-near="{nearest:.4f}"'
         f'{" open" if is_open else ""}><summary class="row"><span class="name">'
-        f"{text(feature.name)}</span><span>{_distance(overall)}</span>"
-        f"<span>{_in_short(overall)}</span><span>{_missing(overall)}</span>"
+        f"{text(feature.name)}</span><span>{unseen('moved by')}{_distance(overall)}</span>"
+        f"<span>{unseen('from')}{_in_short(overall)}</span>"
+        f"<span>{unseen('missing')}{_missing(overall)}</span>"
         f"<span>{line}</span><span>{status(feature.monitors)}</span></summary>"
         f'<div class="inside">{_inside(feature, span)}</div></details>'
     )
 
 
 def _inside(feature: Feature, span: Span) -> str:
-    monitors = monitor_table(feature.monitors, span, f"Monitors of {feature.name}")
+    monitors = monitor_table(feature.monitors, span, f"Monitors of {feature_title(feature.name)}")
     return (
         f"{_picture(feature.name, feature.overall)}{_groups(feature)}"
         f"{monitors or '<p class=none>No monitor of it has reported.</p>'}"

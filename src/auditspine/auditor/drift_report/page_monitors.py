@@ -37,13 +37,19 @@ def is_quiet(monitor: Monitor) -> bool:
 
 
 def monitor_table(monitors: Sequence[Monitor], span: Span, caption: str) -> str:
-    """Give monitors as a table; those that were quiet throughout in a sentence below it."""
+    """Give monitors as a table, and those that were quiet throughout in a sentence below it.
+
+    Args:
+        monitors: The monitors.
+        span: From when to when they are drawn.
+        caption: What they are of, as markup.
+    """
     shown = [each for each in monitors if not is_quiet(each)]
     quiet = [text(each.name) for each in monitors if is_quiet(each)]
     said = ""
     if shown:
         heads = ("monitor", "found against expected", "how near to a signal, over time", "now")
-        said = table(text(caption), heads, (_row(each, span) for each in shown), "monitors")
+        said = table(caption, heads, (_row(each, span) for each in shown), "monitors")
     if quiet:
         others = "Quiet throughout" if not shown else "Quiet"
         said += f'<p class="soft">{others}: {", ".join(quiet)}.</p>'
