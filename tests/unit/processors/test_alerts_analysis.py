@@ -1,5 +1,7 @@
 """Investigations are analysed: when it began, what came before, and which cause is likeliest."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.processors.alert_events import Log, event, micros, ref
 
-from auditspine.processors.alerts.likelihoods import CLASSES, LIKELIHOODS, Evidence, classes
+from auditspine.processors.alerts.likelihoods import CLASSES, LIKELIHOODS, PRIORS, Evidence, classes
 from auditspine.processors.alerts.signs import Sign, Signs, change_times
 
 PURE = settings(max_examples=60, deadline=None)
@@ -162,12 +164,20 @@ def test_intervals_that_overlap_are_one_change() -> None:
 def test_a_later_signal_that_tells_more_is_analysed_anew(log) -> None:
     first = moves(log)
     log.minute = 1
-    again = analysed(log.signal("income"))
+    again = analysed(log.signal("income", started_at=micros(-5)))
     assert (first.revision, again.revision) == (0, 1)
     assert again.features == ("dti", "income")
     assert again.investigation_id == first.investigation_id
     log.minute = 40
     assert log.signal("income") == []  # nothing new
+
+
+def test_what_began_to_move_at_another_time_is_another_change(log) -> None:
+    moves(log, change_earliest=micros(-6), change_latest=micros(-4), ended_at=micros(0))
+    log.minute = 1
+    other = {"change_earliest": micros(-30), "change_latest": micros(-20)}
+    said = log.signal("income", started_at=micros(-25), ended_at=micros(1), **other)
+    assert "investigation.analysed" not in [name for name, _ in said]
 
 
 def test_what_moves_long_after_is_not_of_the_alert(log) -> None:
@@ -258,6 +268,15 @@ def test_what_serves_and_may_not_is_drift_of_the_policy(log) -> None:
     assert found.likeliest == "policy_drift"
     assert found.features == ()
     assert found.detail.startswith("What risk-eu does moved between")
+
+
+def test_the_table_in_the_documents_is_the_one_that_counts() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text("utf-8")
+    rows = re.findall(r"^\|[^|\n]*((?:\| 0\.[0-9]{2} ){6})\|$", text, re.MULTILINE)
+    told = [tuple(float(each) for each in row.split("|")[1:]) for row in rows]
+    tables = [PRIORS, *LIKELIHOODS.values()]
+    assert told == [tuple(each[name] for name in CLASSES) for each in tables]
+    assert all(value >= 0.02 for each in tables for value in each.values())
 
 
 names = st.sampled_from(sorted(LIKELIHOODS))

@@ -8,7 +8,7 @@ from auditspine.processors.alerts.analysis import Analysis, times_of
 from auditspine.processors.alerts.changes import preceding
 from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.alerts.evidence import Case
-from auditspine.processors.alerts.signs import Sign, features_of
+from auditspine.processors.alerts.signs import Sign, change_times, features_of
 from auditspine.processors.alerts.step import Step
 
 _MOST_REVISIONS = 16  # of one investigation
@@ -60,16 +60,19 @@ def _analysis(step: Step, alert: Alert) -> Analysis:
 
 
 def _signs(step: Step, alert: Alert) -> tuple[Sign, ...]:
-    """Give the signals of an alert, and others of its place at its time."""
-    span = step.policy.alerts.many_minutes * MINUTE_MS
-    own = set(alert.signal_ids)
-    return tuple(
-        each
-        for each in step.book.signs(step.tenant, alert.place).signs
-        if each.event_id in own
-        or each.feature in alert.features
-        or alert.began - span <= each.clock <= alert.began + span
-    )
+    """Give the signals of an alert, and those of its place at its time.
+
+    Of the latter only what may have begun to move when the alert's own did: what moved before, or
+    after, is another change.
+    """
+    span, ids = step.policy.alerts.many_minutes * MINUTE_MS, set(alert.signal_ids)
+    known = step.book.signs(step.tenant, alert.place).signs
+    own = [each for each in known if each.event_id in ids or each.feature in alert.features]
+    near = [each for each in known if alert.began - span <= each.clock <= alert.began + span]
+    if own:
+        earliest, _, latest = change_times(own)
+        near = [each for each in near if each.earliest <= latest and earliest <= each.latest]
+    return tuple(each for each in known if each in own or each in near)
 
 
 def _quiet(step: Step, alert: Alert) -> int:
