@@ -31,7 +31,10 @@ from auditspine.cli.tuning import LEAST, Tuned, alarms_of, tune
 from auditspine.ledger.control import EVERY_TENANT
 
 _SEAL_S = 30.0
-_NEXT = 'auditspine drift publish {file} --reason "WHY", and name it in AUDITSPINE_DRIFT_POLICY'
+_NEXT = 'auditspine drift publish {file} --reason "WHY"'
+_THEN = (
+    "# then name it in AUDITSPINE_DRIFT_POLICY for the drift and alerts workers, and restart both"
+)
 
 
 def tune_policy(
@@ -197,6 +200,7 @@ def _print(tuned: Tuned, text: str, name: str, out: Path | None) -> None:
         return
     stdout.print(f"[good]✓[/] {printable(str(out))} is written, and not in use. Next:")
     stdout.print(f"  {_NEXT.format(file=out)}", markup=False, soft_wrap=True)
+    stdout.print(f"  {_THEN}", style="dim", markup=False, soft_wrap=True)
 
 
 def _print_json(tuned: Tuned, text: str, records: list[MonitorRecord]) -> None:
