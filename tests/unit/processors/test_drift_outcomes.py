@@ -273,3 +273,33 @@ def test_predictions_without_protected_attributes_have_the_monitors_of_all(tmp_p
     assert Counter(bank.levels[-1][11]) == Counter(["error", "calibration"])
     bank.take([outcome(0, "p0", "repaid", at=START + 3 * HOUR)])
     assert assessed(bank) == []
+
+
+def test_outcomes_that_come_once_a_day_are_not_overdue_when_their_batch_comes(tmp_path) -> None:
+    bank = Bank(16).draw(4 * 1440, comes=lambda _: 1.0)
+    batches = World(tmp_path, None, policy(AGREEMENT.replace("1.0", "0.5"), assess_minutes=1440))
+    batches.files.put("local/c/inference/0", bank.waiting(), START)
+    answers = [
+        outcome(n, f"p{n}", each.label, at=START + (n // 1440 + 1) * DAY + n % 1440)
+        for n, each in enumerate(bank.cases)
+    ]
+    batches.take(answers)
+    assert [body["overdue"] for body in assessed(batches)] == [0, 0, 0]
+
+
+def test_what_a_policy_excludes_by_now_is_not_read_of_what_waited(tmp_path) -> None:
+    excluded = """
+[[exclusions]]
+jurisdiction = "FR"
+reason = "by law"
+attributes = ["sex"]
+"""
+    bank = Bank(17).draw(3000)
+    later = World(tmp_path, None, policy(AGREEMENT + excluded, assess_minutes=1440))
+    later.files.put("local/c/inference/0", bank.waiting(), START)
+    later.take(bank.outcomes())
+    assert not [name for name in later.levels[-1][11] if "sex" in name]
+    for body in assessed(later):
+        assert {each["attribute"] for each in body["attributes"]} == {"age"}
+        assert body["exclusions"] == ()
+    assert not [value for key, value in later.state.items() if b"female" in value]

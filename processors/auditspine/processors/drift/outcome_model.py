@@ -9,6 +9,7 @@ import numpy as np
 from auditspine.processors.drift import signals
 from auditspine.processors.drift.bias import Assessment
 from auditspine.processors.drift.inference import ERROR_SHARE, Step, rank_of
+from auditspine.processors.drift.naming import BOTH
 from auditspine.processors.drift.outcome_assessed import assessed
 from auditspine.processors.drift.outcome_board import Part, under
 from auditspine.processors.drift.outcome_delays import Delays
@@ -21,7 +22,7 @@ from auditspine.processors.drift.outcome_rows import (
     People,
     answered_columns,
 )
-from auditspine.processors.drift.port import Prediction, Predictions
+from auditspine.processors.drift.port import Member, Prediction, Predictions
 from auditspine.processors.drift.seen import Seen
 from auditspine.processors.drift.signals import Family, Where
 from auditspine.processors.drift.tables import levels_row
@@ -53,6 +54,8 @@ class OutcomeModel:
         self._first_at = -1  # when the first prediction was made that an outcome answered
         self._period: Assessment | None = None
         self._after = -1  # what was made until then has been asked for, if it was due
+        self._latest = -1  # when the latest outcome came
+        self._excluded: dict[tuple[str, str], bool] = {}  # by domain and attribute
 
     @classmethod
     def begin(cls, event: SealedEvent, found: Prediction | None) -> "OutcomeModel":
@@ -82,6 +85,7 @@ class OutcomeModel:
         model._delays = Delays.restored(head["delays"], under(arrays, "delays."))
         model._period = None if head["period"] is None else Assessment.decode(head["period"])
         model._after, model._first_at = head["after"], head["first_at"]
+        model._latest = head["latest"]
         return model
 
     def encode(self) -> bytes:
@@ -99,6 +103,7 @@ class OutcomeModel:
             "period": None if self._period is None else self._period.encode(),
             "after": self._after,
             "first_at": self._first_at,
+            "latest": self._latest,
         }
         return pack(
             head,
@@ -117,6 +122,9 @@ class OutcomeModel:
     ) -> None:
         """Look at the clock: what has become due, and whether a period is over.
 
+        What was due when the outcome before this one came is asked for: where outcomes come in
+        batches, those of one are there when it is judged.
+
         Raises:
             NotYet: The inference log is not read as far as what is due.
         """
@@ -126,14 +134,16 @@ class OutcomeModel:
             self._first_at, self._after = found.at, found.at - 1  # outcomes come from here on
         assert self._period is not None
         if self._period.is_over(at):
-            self._ask(step, event, found, predictions, min(at, self._period.ended))
+            until = min(self._latest, self._period.ended)
+            self._ask(step, event, found, predictions, until)
             self._assess(step, event, found)
             self._begin_period(step, event)
         every_ms = step.policy.monitors.report_minutes * 60_000
         if self._seen.is_due(at, every_ms):
             self._seen.reported = at - at % every_ms
             self._seen.prune(at)
-            self._ask(step, event, found, predictions, at)
+            self._ask(step, event, found, predictions, self._latest)
+        self._latest = max(at, self._latest)
 
     def take(
         self, step: Step, event: SealedEvent, found: Prediction, row: tuple[float, ...]
@@ -149,7 +159,7 @@ class OutcomeModel:
         if not self._answers.blocks and not self._answers.lane.rows:
             self._refer(step, event)
         self._seen.rows += 1
-        who = self._people.who(found.members, found.without)
+        who = self._who(step, event, found.members, found.without)
         if self._answers.lane.append(row, who, (event.position, event.appended_at)):
             self._block(step, event, found)
 
@@ -169,6 +179,28 @@ class OutcomeModel:
             told = ("outcome", monitor, detail)
             body = signals.of_rule(where, family, event, told, (1, 1), at)
             step.derived.append(Derived(event, ordinal, "drift.signalled", body, body["detail"]))
+
+    def _who(
+        self,
+        step: Step,
+        event: SealedEvent,
+        members: tuple[Member, ...],
+        without: tuple[str, ...],
+    ) -> tuple[int, ...]:
+        """Give the groups of a person, without what the policy excludes since the prediction."""
+        if step.policy.exclusions:
+            members = tuple(each for each in members if not self._excludes(step, event, each[0]))
+            without = tuple(each for each in without if not self._excludes(step, event, each))
+        return self._people.who(members, without)
+
+    def _excludes(self, step: Step, event: SealedEvent, attribute: str) -> bool:
+        domain, deployment = event.envelope["domain"], event.body["deployment"]["name"]
+        known = self._excluded.get((domain, attribute))
+        if known is None:
+            parts = attribute.split(BOTH)
+            known = any(step.policy.excluded(domain, deployment, each) for each in parts)
+            self._excluded[domain, attribute] = known
+        return known
 
     def _refer(self, step: Step, event: SealedEvent) -> None:
         """Take how often decisions are wrong from the training profile, if there is one."""
@@ -225,9 +257,9 @@ class OutcomeModel:
         through = until - min(due_ms, step.policy.monitors.outcome_days * _DAY_MS)
         if through <= self._after:
             return
-        at, lane = (event.appended_at, event.position), self._due.lane
+        at, lane = (event.appended_at, event.version), self._due.lane
         for each in predictions.due(event.origin, found, self._after, through, at):
-            who = self._people.who(each.members, ())
+            who = self._who(step, event, each.members, ())
             if lane.append((1.0, float(each.answered)), who, (event.position, event.appended_at)):
                 self._due_block(step, event, found)
         self._after = through

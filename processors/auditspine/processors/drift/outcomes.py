@@ -63,9 +63,9 @@ class OutcomeWatch:
             return
         model.look(step, event, found, self._predictions)
         label = body["label"]
-        answer = Answer(event.appended_at, event.position, label or "")
+        answer = Answer(event.appended_at, event.version, label or "")
         first = self._predictions.answer(event.origin, key, answer)
-        if first.position != event.position:
+        if first.position != event.version:
             same = first.label == answer.label
             model.problem(step, event, found, _problem("repeated" if same else "contradiction"))
         elif event.appended_at - found.at > step.policy.monitors.outcome_days * _DAY_MS:

@@ -95,7 +95,7 @@ class Answer(NamedTuple):
 
     Attributes:
         at: When the broker took it, milliseconds.
-        position: Its position in the outcome log.
+        position: Its position in the outcome log; of a tenant that moved, after those of before.
         label: What happened; empty when it has no label.
     """
 
@@ -175,7 +175,7 @@ class Predictions(Protocol):
             of: A prediction of the same model at the same deployment.
             after: They were taken later than this, milliseconds,
             through: and no later than this; earlier than what is kept they are not looked at.
-            answer: When the broker took the outcome, and its position in the outcome log.
+            answer: When the broker took the outcome, and its position as an answer's.
 
         Raises:
             NotYet: The inference log is not read that far; try again later.
