@@ -73,6 +73,8 @@ def marked(state: State, event: SealedEvent) -> Iterator[tuple[SealedEvent, Mark
     alert = json.dumps([tenant, event.body["alert_id"]]).encode()
     key = b"q" + sha256(alert).digest()[:16]
     stored = state.get(key)
+    about: list[list[str]]
+    said: list[list[Any]]
     about, said = json.loads(stored) if stored else ([], [])
     if event.event_type == "alert.raised":
         refs = (event.body[name] for name in _ABOUT)

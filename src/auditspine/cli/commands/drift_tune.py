@@ -32,9 +32,7 @@ from auditspine.ledger.control import EVERY_TENANT
 
 _SEAL_S = 30.0
 _NEXT = 'auditspine drift publish {file} --reason "WHY"'
-_THEN = (
-    "# then name it in AUDITSPINE_DRIFT_POLICY for the drift and alerts workers, and restart both"
-)
+_THEN = "# then name it in AUDITSPINE_DRIFT_POLICY for the drift and alerts workers; restart both"
 
 
 def tune_policy(
