@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from tests.integration.cli.forked import run_command
 
-from auditspine.cli.policies import published_otherwise
+from auditspine.cli import speaking
+from auditspine.cli.control import Said
+from auditspine.cli.policies import DRIFT, published_otherwise
+from auditspine.cli.settings import load_settings
+from auditspine.ledger.control import EVERY_TENANT
 from auditspine.processors.drift.policy import shipped_policy
 
 TEXT = (files("auditspine.policies") / "drift.toml").read_text("utf-8")
@@ -50,3 +54,15 @@ def test_a_worker_warns_of_another_policy_than_the_published_one() -> None:
     warning = published_otherwise(policy, b"\1" * 32)
     assert policy.digest.hex() in warning
     assert "01" * 32 in warning
+
+
+def test_the_warning_is_in_the_workers_log(monkeypatch, caplog, tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path)
+    known = Said(policies={(DRIFT, EVERY_TENANT): b"\1" * 32})
+    monkeypatch.setattr(speaking, "read_control", lambda *_: known)
+    assert speaking._drift_policy(settings, {}) == shipped_policy()
+    assert "01" * 32 in caplog.text
+    caplog.clear()
+    known.policies.clear()
+    speaking._drift_policy(settings, {})
+    assert caplog.text == ""

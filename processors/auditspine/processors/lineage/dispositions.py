@@ -82,7 +82,7 @@ def marked(state: State, event: SealedEvent) -> Iterator[tuple[SealedEvent, Mark
         about = sorted([*about, *(each for each in new if each not in about)])[:_MOST]
     else:
         new = Said.of(event).encode()
-        said = sorted([*said, *([new] if new not in said else [])])[:_MOST]
+        said = sorted(said if new in said else [*said, new])[:_MOST]
     state.put(key, json.dumps([about, said]).encode())
     for kind, name, version, digest in about:
         node = Node(tenant, kind, name, version, bytes.fromhex(digest))
