@@ -54,6 +54,7 @@ class DriftProjection:
         self._predictions = predictions
         self._rules = Rules(self._policy)
         self._watches: dict[tuple[str, str], ModelWatch] = {}
+        self._outcomes = OutcomeWatch(self._policy, predictions)
 
     def fold(self, events: Iterable[SealedEvent], state: State) -> Changes:
         """Apply events of one log; see :class:`~.projection.port.Projection`."""
@@ -64,7 +65,7 @@ class DriftProjection:
         if predictions:
             self._take(step, predictions)
         if outcomes:
-            OutcomeWatch(step, self._predictions).take(outcomes)
+            self._outcomes.take(step, outcomes)
         derived = sorted(step.derived, key=_place)
         rows: list[Row] = [(each,) for each in derived]
         return {LEVELS: step.levels, DERIVED: rows}

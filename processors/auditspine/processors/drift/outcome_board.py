@@ -184,7 +184,7 @@ class Board:
     def _sums(self, number: int, block: Block) -> tuple[Blocks, Sums]:
         """Give what a bank is to test in a block, and what is told of it."""
         first, second, (total, squares, rows) = self._places[number]
-        told = tuple(block.sums[first, column] for column in (total, squares, rows))
+        told = block.sums[first, total], block.sums[first, squares], block.sums[first, rows]
         if number == CALIBRATION:
             return self._calibration(first, block), told
         if number == ODDS:

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 
 from auditspine.processors.drift.inference import Step, prediction_key
 from auditspine.processors.drift.outcome_model import OutcomeModel
+from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.drift.port import Answer, Prediction, Predictions
 from auditspine.processors.projection.port import SealedEvent
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
+_KEPT = 256  # models that are held in memory
+_MOST_MEANINGS = 10_000
 _CLOCKS_MS = 60_000  # by which two clocks may differ
 _PROBLEMS = {
     "orphan": "an outcome answers no prediction that was made before it",
@@ -27,37 +30,45 @@ _PROBLEMS = {
 
 
 class OutcomeWatch:
-    """Takes outcomes of one log.
+    """Takes outcomes; the models that were used last are held in memory.
 
     Args:
-        step: What the call of the fold works with.
+        policy: What is monitored.
         predictions: Predictions that wait for their outcomes.
     """
 
-    def __init__(self, step: Step, predictions: Predictions) -> None:
-        self._step = step
+    def __init__(self, policy: DriftPolicy, predictions: Predictions) -> None:
+        self._policy = policy
         self._predictions = predictions
-        self._models: dict[str, OutcomeModel] = {}
+        self._held: dict[bytes, tuple[bytes, OutcomeModel]] = {}  # with what the state has of them
+        self._models: dict[bytes, OutcomeModel] = {}  # of this step
         self._meanings: dict[tuple[str, str, str], tuple[float, float, float, float]] = {}
 
-    def take(self, events: Sequence[SealedEvent]) -> None:
-        """Take outcomes, in the order of the log.
+    def take(self, step: Step, events: Sequence[SealedEvent]) -> None:
+        """Take outcomes of one log, in its order.
 
         Raises:
             NotYet: The inference log is not read as far as they are.
         """
+        self._models = {}
+        if len(self._meanings) > _MOST_MEANINGS:
+            self._meanings.clear()
         for event in events:
-            self._take(event)
+            self._take(step, event)
         for origin in sorted({each.origin for each in events}):
             self._predictions.keep(origin)
         for key, model in self._models.items():
-            self._step.state.put(_state_key(key), model.encode())
+            value = model.encode()
+            step.state.put(key, value)
+            self._held[key] = value, model
+        while len(self._held) > _KEPT:
+            del self._held[next(iter(self._held))]
 
-    def _take(self, event: SealedEvent) -> None:
-        body, tenant, step = event.body, str(event.envelope["tenant"]), self._step
+    def _take(self, step: Step, event: SealedEvent) -> None:
+        body, tenant = event.body, str(event.envelope["tenant"])
         key = prediction_key(tenant, body["deployment"]["name"], body["prediction_id"])
         found = self._predictions.find(event.origin, key, event.appended_at)
-        model = self._model_of(event, found)
+        model = self._model_of(step, event, found)
         if found is None:
             model.problem(step, event, None, _problem("orphan"))
             return
@@ -73,12 +84,13 @@ class OutcomeWatch:
         elif label is None:
             model.problem(step, event, found, _problem("unusable"))
         else:
-            model.take(step, event, found, self._row(model, event, found, label))
+            model.take(step, event, found, self._row(step, event, (model, found), label))
 
     def _row(
-        self, model: OutcomeModel, event: SealedEvent, found: Prediction, label: str
+        self, step: Step, event: SealedEvent, of: tuple[OutcomeModel, Prediction], label: str
     ) -> tuple[float, ...]:
         """Give what is known of an answered prediction; see :class:`~.outcome_rows.Outcome`."""
+        model, found = of
         asked = event.body["deployment"]["name"], found.decision, label
         meaning = self._meanings.get(asked)
         if meaning is None:
@@ -89,9 +101,9 @@ class OutcomeWatch:
         if not 0 <= said <= 1:
             said = math.nan
             if not math.isnan(meaning[3]):
-                model.problem(self._step, event, found, _problem("no_probability"), 1)
+                model.problem(step, event, found, _problem("no_probability"), 1)
         if delay < -_CLOCKS_MS:
-            model.problem(self._step, event, found, _problem("negative_delay"), 2)
+            model.problem(step, event, found, _problem("negative_delay"), 2)
             return (*meaning, said, math.nan, *arrived)
         return (*meaning, said, float(max(delay, 0)), *arrived)
 
@@ -99,7 +111,7 @@ class OutcomeWatch:
         self, deployment: str, decision: str, label: str
     ) -> tuple[float, float, float, float]:
         """Give the first four of :class:`~.outcome_rows.Outcome`."""
-        policy = self._step.policy
+        policy = self._policy
         said = policy.probability_of(deployment)
         return (
             float(not policy.agrees(deployment, decision, label)),
@@ -108,15 +120,18 @@ class OutcomeWatch:
             float(label in said) if said else math.nan,
         )
 
-    def _model_of(self, event: SealedEvent, found: Prediction | None) -> OutcomeModel:
+    def _model_of(self, step: Step, event: SealedEvent, found: Prediction | None) -> OutcomeModel:
         deployment = event.body["deployment"]["name"]
         digest = "" if found is None else found.model[2]
-        key = "\0".join((str(event.envelope["tenant"]), deployment, digest))
+        key = _state_key(f"{event.envelope['tenant']}\0{deployment}\0{digest}")
         model = self._models.get(key)
         if model is None:
-            stored = self._step.state.get(_state_key(key))
+            stored = step.state.get(key)
+            saved, held = self._held.pop(key, (b"", None))  # if the step fails it is read anew
             if stored is None:
                 model = OutcomeModel.begin(event, found)
+            elif held is not None and saved == stored:
+                model = held
             else:
                 model = OutcomeModel.decode(stored)
             self._models[key] = model
