@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS predictions (
     key BLOB PRIMARY KEY, at INTEGER NOT NULL, model INTEGER NOT NULL, decision TEXT NOT NULL,
     occurred_at INTEGER NOT NULL, score REAL, membership INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (model, at, membership);
+CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (model, at, key, membership);
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, at INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL
 ) WITHOUT ROWID;
