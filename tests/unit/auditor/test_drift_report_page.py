@@ -134,6 +134,16 @@ def test_with_few_features_they_are_unfolded(few) -> None:
     assert all("open" in each for each in rows)
 
 
+def test_a_group_that_moved_by_itself_is_named_in_the_line_of_its_feature() -> None:
+    found = build(material())
+    first, *others = found.features
+    one = replace(first.groups[0], distance=0.9)
+    calm = replace(first.overall, distance=0.1)
+    moved = replace(first, overall=calm, groups=(one,))
+    page = Page(to_html(replace(found, features=(moved, *others))))
+    assert f"loan_amount {one.whose}: 90.0 pts" in page.text
+
+
 def test_numbers_stand_beside_every_drawing(few) -> None:
     text = Page(few).text
     for said in (

@@ -27,6 +27,7 @@ _MOST_SHARES = 12  # categories that are shown side by side
 _SHOWN = tuple(PLACES.index(each) for each in (0.05, 0.25, 0.5, 0.75, 0.95))
 _OPEN = 6  # features that a page begins with unfolded, when there are few
 _FEW = 12
+_MUCH_MORE = 2.0  # times what all rows moved by: from there on a group has moved by itself
 
 
 def feature_rows(features: Sequence[Feature], span: Span) -> str:
@@ -62,7 +63,17 @@ def answer_cards(answers: Sequence[Feature], span: Span) -> str:
 
 
 def _is_calm(feature: Feature) -> bool:
-    return not feature.overall.is_far and all(map(is_quiet, feature.monitors))
+    moved = feature.overall.is_far or bool(_of_one_group(feature))
+    return not moved and all(map(is_quiet, feature.monitors))
+
+
+def _of_one_group(feature: Feature) -> str:
+    """Name the group that moved most, where it moved much more than all rows did."""
+    far = [each for each in feature.groups if each.is_far]
+    most = max(far, key=lambda each: each.distance or 0.0, default=None)
+    if most is None or (most.distance or 0) < _MUCH_MORE * (feature.overall.distance or 0):
+        return ""
+    return f'<span class="soft apart">{text(most.whose)}: {points(most.distance)}</span>'
 
 
 def _row(feature: Feature, span: Span, *, is_open: bool, is_calm: bool) -> str:
@@ -75,7 +86,8 @@ def _row(feature: Feature, span: Span, *, is_open: bool, is_calm: bool) -> str:
         f'data-name="{text(feature.name.lower())}" '
         f'data-moved="{overall.distance or 0:.4f}" data-near="{nearest:.4f}"'
         f'{" open" if is_open else ""}><summary class="row"><span class="name">'
-        f"{text(feature.name)}</span><span>{unseen('moved by')}{_distance(overall)}</span>"
+        f"{text(feature.name)}{_of_one_group(feature)}</span>"
+        f"<span>{unseen('moved by')}{_distance(overall)}</span>"
         f"<span>{unseen('from')}{_in_short(overall)}</span>"
         f"<span>{unseen('missing')}{_missing(overall)}</span>"
         f"<span>{line}</span><span>{status(feature.monitors)}</span></summary>"
