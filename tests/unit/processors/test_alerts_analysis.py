@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.processors.alert_events import Log, event, micros, ref
+from tests.unit.processors.alert_events import Log, deployed, event, micros, observed, ref
 
 from auditspine.processors.alerts.likelihoods import CLASSES, LIKELIHOODS, PRIORS, Evidence, classes
 from auditspine.processors.alerts.signs import Sign, Signs, change_times
@@ -178,6 +178,19 @@ def test_what_began_to_move_at_another_time_is_another_change(log) -> None:
     other = {"change_earliest": micros(-30), "change_latest": micros(-20)}
     said = log.signal("income", started_at=micros(-25), ended_at=micros(1), **other)
     assert "investigation.analysed" not in [name for name, _ in said]
+
+
+def test_that_a_deployment_begins_to_serve_explains_what_is_off_from_its_start_only(log) -> None:
+    log.take("deployment.changed", deployed("3"))
+    log.minute = 1
+    log.take("serving.observed", observed("3", 5, 1, started_at=micros(0.5)))
+    log.minute = 10
+    later = {"change_earliest": micros(6), "change_latest": micros(8), "ended_at": micros(10)}
+    assert moves(log, started_at=micros(7), **later).likeliest != "pipeline_break"
+    start = {"change_earliest": micros(0.5), "change_latest": micros(2), "ended_at": micros(10)}
+    found = moves(log, "income", started_at=micros(1), **start)
+    assert found.likeliest == "pipeline_break"
+    assert "deployment.changed" in found.classes[0].evidence[1]
 
 
 def test_what_moves_long_after_is_not_of_the_alert(log) -> None:

@@ -138,4 +138,5 @@ class Place:
             got.get("assessed", False),
             got.get("answered", False),
             got.get("unanswered", False),
+            got.get("first_at"),
         )

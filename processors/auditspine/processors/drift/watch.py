@@ -234,7 +234,7 @@ class Watch:
             watched.monitor,
             row,
             self.fair.effect(index, window),
-            self.run_length * watched.share,
+            self.run_length,
             window.rows,
             window.position,
             window.at,
