@@ -63,7 +63,7 @@ def with_budget(text: str, budget: float) -> str:
 
 
 def _block(text: str, start: int) -> tuple[int, int]:
-    """Give where a row begins and its last line ends; comments before the next one are the next one's."""
+    """Give where a row begins and its last line ends; comments that follow are the next one's."""
     header = text.index("\n", start) + 1 if "\n" in text[start:] else len(text)
     following = _TABLE.search(text, header)
     block = text[start : following.start() if following else len(text)]
