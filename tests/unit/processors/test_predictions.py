@@ -163,7 +163,7 @@ def test_what_is_due_is_told_with_whether_it_was_answered_before(world: World) -
     world.files.put(INFERENCE, [made(n, START + n, members=(("s", n, "t"),)) for n in range(8)], 9)
     world.files.put(INFERENCE, [made(9, START + 3, model=other)], 10)
     for n, position in ((2, 50), (3, 51), (4, 52)):
-        world.files.answer(OUTCOMES, key(n), Answer(START + 60, position, "yes"))
+        world.files.answer(OUTCOMES, key(n), Answer(START + 60, position, "yes", 7 * n))
     due = list(world.files.due(OUTCOMES, made(0, START), START, START + 4, (START + 99, 52)))
     assert [(each.at - START, each.answered) for each in due] == [
         (1, False),
@@ -171,6 +171,7 @@ def test_what_is_due_is_told_with_whether_it_was_answered_before(world: World) -
         (3, True),
         (4, False),  # its answer is the one that is being taken, or a later one
     ]
+    assert [each.delay for each in due] == [None, 14, 21, None]
     assert due[0].members == (("s", 1, "t"),)
     late = START + 4 + 97 * DAY
     due = world.files.due(OUTCOMES, made(0, START), START, START + 6, (late, 99))

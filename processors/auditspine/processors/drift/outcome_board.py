@@ -11,6 +11,7 @@ from auditspine.processors.drift.calibrated import calibration_blocks, calibrati
 from auditspine.processors.drift.excursion import Excursions
 from auditspine.processors.drift.layout import Expected, Monitor
 from auditspine.processors.drift.mixture import Floats, group_run_length
+from auditspine.processors.drift.outcome_delays import factor
 from auditspine.processors.drift.outcome_rows import Block, Lane, Outcome
 from auditspine.processors.drift.scores import Blocks
 from auditspine.processors.drift.starts import Starts
@@ -40,7 +41,8 @@ class Watched(NamedTuple):
         sd: By how much a row scatters.
         rows: Rows that this is known from.
         share: Of the rows, those that it sees.
-        rate: How often what it watches happens, of calibration and odds.
+        rate: How often what it watches happens, of calibration and odds; of delays, how often they
+            are longer than the horizon.
         ratio: Expected ratio of odds.
         own: Share of the first group among both, of odds.
     """
@@ -94,7 +96,7 @@ class Board:
             length = group_run_length(run_length, self._shares[number])
             bank.set_run_length(length)
             sums_of = given.total, given.squares, given.rows
-            hours = _hours(block) if number == DELAY else None
+            hours = block.hours if number == DELAY else None
             alarms.append(bank.step(*sums_of, hours, given.cumulants, given.first))
             sums.append(told)
         self._starts.add(block.start)
@@ -118,11 +120,12 @@ class Board:
         mean, sd = watched.mean, watched.sd
         window = self._excursions.window(index, mean)
         moved = window.mean - mean
+        is_delay = watched.bank == DELAY
         return Alarm(
             index=index,
             monitor=watched.monitor,
             row=0,
-            effect=moved / mean if watched.bank == DELAY else moved,
+            effect=factor(window.mean / mean, watched.rate) - 1 if is_delay else moved,
             threshold=run_length,
             rows=window.rows,
             first_position=window.position,
@@ -230,10 +233,14 @@ class Part:
         self.lane, self.board, self.blocks = Lane(columns), Board(), 0
 
     def step(
-        self, people: int, columns: Floats, run_length: float
+        self,
+        people: int,
+        columns: Floats,
+        run_length: float,
+        hours: NDArray[np.intp] | None = None,
     ) -> tuple[Block, list[tuple[int, bool]]]:
         """Take the rows as a block; see :meth:`Lane.block` and :meth:`Board.step`."""
-        block = self.lane.block(people, columns)
+        block = self.lane.block(people, columns, hours)
         self.blocks += 1
         return block, self.board.step(block, run_length)
 
@@ -262,11 +269,6 @@ def _places(part: Sequence[Watched]) -> tuple[NDArray[np.intp], NDArray[np.intp]
     first = np.array([each.first for each in part], dtype=np.intp)
     second = np.array([each.second for each in part], dtype=np.intp)
     return first, second, np.array([each.columns for each in part], dtype=np.intp).reshape(-1, 3).T
-
-
-def _hours(block: Block) -> NDArray[np.intp]:
-    """Give how many rows of a block came in each hour of day."""
-    return np.bincount(block.rows[:, Outcome.HOUR].astype(int), minlength=24)
 
 
 def _odds(told: Sums, hits: Floats, others: Floats, spread: Floats) -> tuple[Blocks, Sums]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from auditspine.processors.drift.mixture import Floats
 from auditspine.processors.drift.naming import of_group, of_pair
 from auditspine.processors.drift.outcome_board import CALIBRATION, DELAY, ODDS, RATE, Watched
-from auditspine.processors.drift.outcome_rows import EVERYONE, Answered, IsDue, People
+from auditspine.processors.drift.outcome_rows import EVERYONE, Answered, IsDue, Judged, People
 from auditspine.processors.drift.policy import DriftPolicy
 
 MOST = 1000
@@ -116,7 +116,6 @@ def of_answers(people: People, known: Floats, pairs: Pairs, need: Need) -> Itera
     if answered < need.answered:
         return
     yield error(known[EVERYONE, Answered.WRONG] / answered, answered)
-    yield from _delays(people, known, need)
     for at, attribute, number in people.compared():
         for what, hits, rows in _MEASURES:
             count = known[at, rows]
@@ -140,6 +139,27 @@ def of_due(people: People, known: Floats, need: Need) -> Iterator[Watched]:
             yield _rate(name, "coverage", at, columns, rate, rows, rows / due)
 
 
+def of_delays(people: People, known: Floats, need: Need, late: float) -> Iterator[Watched]:
+    """Yield the monitors of delays that there are rows enough for.
+
+    Args:
+        people: The groups.
+        known: Sums per group and column of the predictions that were judged.
+        need: How many are enough.
+        late: Share of those above the horizon.
+    """
+    columns = Judged.RANK, Judged.RANK_SQUARES, Judged.ROWS
+    judged = known[EVERYONE, Judged.ROWS]
+    for at, name in _everyone_and(people, "delay"):
+        rows = known[at, Judged.ROWS] if at < len(known) else 0.0
+        if rows >= need.group:
+            mean = known[at, Judged.RANK] / rows
+            variance = known[at, Judged.RANK_SQUARES] / rows - mean**2
+            sd = max(variance, _LEAST_SD**2) ** 0.5
+            of = (DELAY, at, -1, columns, name, "delay")
+            yield Watched(*of, mean, sd, rows, rows / judged, late)
+
+
 def _calibrations(people: People, known: Floats, need: Need) -> Iterator[Watched]:
     """What was said is what is expected: no more rows are needed than tell how often it happens."""
     columns = Answered.OFF, Answered.OFF_SQUARES, Answered.SAID
@@ -152,17 +172,6 @@ def _calibrations(people: People, known: Floats, need: Need) -> Iterator[Watched
             yield Watched(
                 *(CALIBRATION, at, -1, columns, name, "calibration"), *(0.0, sd, rows, share, rate)
             )
-
-
-def _delays(people: People, known: Floats, need: Need) -> Iterator[Watched]:
-    columns = Answered.RANK, Answered.RANK_SQUARES, Answered.RANKED
-    for at, name in _everyone_and(people, "delay"):
-        rows = known[at, Answered.RANKED]
-        if rows >= need.group:
-            mean = known[at, Answered.RANK] / rows
-            variance = known[at, Answered.RANK_SQUARES] / rows - mean**2
-            sd, share = max(variance, _LEAST_SD**2) ** 0.5, rows / known[EVERYONE, Answered.ROWS]
-            yield Watched(DELAY, at, -1, columns, name, "delay", mean, sd, rows, share)
 
 
 def _gaps(people: People, known: Floats, pairs: Pairs, need: Need) -> Iterator[Watched]:

@@ -13,14 +13,23 @@ from auditspine.processors.drift.naming import BOTH
 from auditspine.processors.drift.outcome_assessed import assessed
 from auditspine.processors.drift.outcome_board import Part, under
 from auditspine.processors.drift.outcome_delays import Delays
-from auditspine.processors.drift.outcome_layout import MOST, Need, Pairs, error, of_answers, of_due
+from auditspine.processors.drift.outcome_layout import (
+    MOST,
+    Need,
+    Pairs,
+    error,
+    of_answers,
+    of_delays,
+    of_due,
+)
 from auditspine.processors.drift.outcome_rows import (
-    EVERYONE,
     Answered,
     IsDue,
+    Judged,
     Outcome,
     People,
     answered_columns,
+    judged_columns,
 )
 from auditspine.processors.drift.port import Member, Prediction, Predictions
 from auditspine.processors.drift.seen import Seen
@@ -32,9 +41,10 @@ from auditspine.processors.projection.port import Derived, SealedEvent
 
 _GROW = 8  # blocks after which new monitors are looked for
 _LEAST_RUN = 10_000.0  # rows: no monitor is more nervous than this
-_DAY_MS = 24 * 3_600_000
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
 _NO_MODEL = {"kind": "model", "name": "", "version": "", "digest": ""}
-_ASSESSED, _OF_ANSWERS, _OF_DUE = 10, 1000, 100_000
+_ASSESSED, _OF_PART = 10, 10_000
 """Ordinals of what is derived from one outcome, by what it is; problems are below."""
 
 
@@ -49,11 +59,12 @@ class OutcomeModel:
         self._seen = seen
         self._people = People()
         self._answers, self._due = Part(len(Answered)), Part(len(IsDue))
+        self._waits = Part(len(Judged))
         self._pairs = Pairs.begin()
         self._delays = Delays()
-        self._first_at = -1  # when the first prediction was made that an outcome answered
         self._period: Assessment | None = None
         self._after = -1  # what was made until then has been asked for, if it was due
+        self._judged = -1  # what was made until then has been judged by its delay
         self._latest = -1  # when the latest outcome came
         self._excluded: dict[tuple[str, str], bool] = {}  # by domain and attribute
 
@@ -78,13 +89,14 @@ class OutcomeModel:
         try:
             model._answers.load(head["answers"], under(arrays, "a."))
             model._due.load(head["due"], under(arrays, "d."))
+            model._waits.load(head["waits"], under(arrays, "w."))
         except (ValueError, KeyError) as exc:
             raise StateError(f"a monitor's state cannot be used: {exc}") from exc
         first, second = (arrays[f"pairs.{name}"].astype(np.intp) for name in ("first", "second"))
         model._pairs = Pairs(first, second, arrays["pairs.sums"], head["paired"])
         model._delays = Delays.restored(head["delays"], under(arrays, "delays."))
         model._period = None if head["period"] is None else Assessment.decode(head["period"])
-        model._after, model._first_at = head["after"], head["first_at"]
+        model._after, model._judged = head["after"], head["judged"]
         model._latest = head["latest"]
         return model
 
@@ -92,23 +104,26 @@ class OutcomeModel:
         """Give it as bytes."""
         answers, arrays = self._answers.state()
         due, more = self._due.state()
+        waits, rest = self._waits.state()
         kinds, delays = self._delays.state()
         head = {
             "seen": self._seen.encode().decode(),
             "people": self._people.entries,
             "answers": answers,
             "due": due,
+            "waits": waits,
             "paired": self._pairs.people,
             "delays": kinds,
             "period": None if self._period is None else self._period.encode(),
             "after": self._after,
-            "first_at": self._first_at,
+            "judged": self._judged,
             "latest": self._latest,
         }
         return pack(
             head,
             {f"a.{name}": array for name, array in arrays.items()}
             | {f"d.{name}": array for name, array in more.items()}
+            | {f"w.{name}": array for name, array in rest.items()}
             | {f"delays.{name}": array for name, array in delays.items()}
             | {
                 "pairs.first": self._pairs.first.astype(float),
@@ -131,7 +146,7 @@ class OutcomeModel:
         at = event.appended_at
         if self._period is None:
             self._begin_period(step, event)
-            self._first_at, self._after = found.at, found.at - 1  # outcomes come from here on
+            self._after = self._judged = found.at - 1  # outcomes come from here on
         assert self._period is not None
         if self._period.is_over(at):
             until = min(self._latest, self._period.ended)
@@ -215,32 +230,19 @@ class OutcomeModel:
     def _block(self, step: Step, event: SealedEvent, found: Prediction) -> None:
         part = self._answers
         rows = np.array(part.lane.rows)
-        lane, delays = part.lane, rows[:, Outcome.DELAY_MS]
-        since = lane.start[1] - self._first_at
-        self._delays.add(delays, rows[:, Outcome.ARRIVED_MS], lane.who, since)
-        columns = answered_columns(rows, self._delays)
+        need = Need.of(step.policy)
+        delays, arrived = rows[:, [Outcome.DELAY_MS, Outcome.ARRIVED_MS]].T
+        self._delays.note(delays, arrived, need.answered)
+        columns = answered_columns(rows)
         run_length = self._run_length(step, event.appended_at)
         block, told = part.step(len(self._people), columns, run_length)
         self._pairs.learn(self._people, block.sums)
         self._tell(step, event, found, part, told)
-        self._rank(step)
         if part.blocks % _GROW == 0:
-            need = Need.of(step.policy)
             every = of_answers(self._people, part.lane.known, self._pairs, need)
-            part.grow(every, MOST - len(self._due.board.watched))
+            part.grow(every, self._room(part))
         if part.blocks % REPORTED == 0:
             self._report(step, event)
-
-    def _rank(self, step: Step) -> None:
-        """Rank the delays of before, as soon as there are enough."""
-        settings = step.policy.monitors
-        found = self._delays.learn(settings.warm_up_rows, settings.outcome_days * _DAY_MS)
-        if found is not None:
-            scores, who = found
-            columns = np.zeros((scores.size, len(Answered)))
-            ranked = [Answered.RANKED, Answered.RANK, Answered.RANK_SQUARES]
-            columns[:, ranked] = np.stack([np.ones(scores.size), scores, scores**2], axis=1)
-            self._answers.lane.learn(who, columns)
 
     def _ask(
         self,
@@ -250,30 +252,60 @@ class OutcomeModel:
         predictions: Predictions,
         until: int,
     ) -> None:
-        """Ask for the predictions whose outcome has become due until a time."""
+        """Ask for the predictions that have become due until a time, or old enough to be judged."""
+        longest = step.policy.monitors.outcome_days * _DAY_MS
         due_ms = step.policy.due_ms(event.body["deployment"]["name"])
-        if due_ms is None:
-            return
-        through = until - min(due_ms, step.policy.monitors.outcome_days * _DAY_MS)
-        if through <= self._after:
-            return
-        at, lane = (event.appended_at, event.version), self._due.lane
-        for each in predictions.due(event.origin, found, self._after, through, at):
-            who = self._who(step, event, each.members, ())
-            if lane.append((1.0, float(each.answered)), who, (event.position, event.appended_at)):
-                self._due_block(step, event, found)
-        self._after = through
+        at, place = (event.appended_at, event.version), (event.position, event.appended_at)
+        if due_ms is not None:
+            through = until - min(due_ms, longest)
+            for each in predictions.due(event.origin, found, self._after, through, at):
+                who = self._who(step, event, each.members, ())
+                if self._due.lane.append((1.0, float(each.answered)), who, place):
+                    self._due_block(step, event, found)
+            self._after = max(self._after, through)
+        if self._delays.age >= 0:
+            through = until - min(self._delays.age, longest)
+            for each in predictions.due(event.origin, found, self._judged, through, at):
+                if each.answered and each.delay is None:
+                    continue  # of which it cannot be said
+                who = self._who(step, event, each.members, ())
+                row = (self._delays.judged(each.delay), float(each.at // _HOUR_MS % 24))
+                if self._waits.lane.append(row, who, place):
+                    self._waits_block(step, event, found)
+            self._judged = max(self._judged, through)
 
     def _due_block(self, step: Step, event: SealedEvent, found: Prediction) -> None:
         part = self._due
-        answered = max(self._answers.lane.known[EVERYONE, Answered.ROWS], 1.0)
-        due = part.lane.known[EVERYONE, IsDue.ROWS]
-        run_length = self._run_length(step, event.appended_at) * max(due / answered, 1.0)
-        _, told = part.step(len(self._people), np.array(part.lane.rows), run_length)
+        columns = np.array(part.lane.rows)
+        _, told = part.step(len(self._people), columns, self._length(step, event, part))
         self._tell(step, event, found, part, told)
         if part.blocks % _GROW == 0:
             every = of_due(self._people, part.lane.known, Need.of(step.policy))
-            part.grow(every, MOST - len(self._answers.board.watched))
+            part.grow(every, self._room(part))
+
+    def _waits_block(self, step: Step, event: SealedEvent, found: Prediction) -> None:
+        part, need = self._waits, Need.of(step.policy)
+        delays, made = np.array(part.lane.rows).T
+        who, hours = part.lane.who, np.bincount(made.astype(int), minlength=24)
+        columns = judged_columns(self._delays.scores(delays))
+        length = self._length(step, event, part)
+        _, told = part.step(len(self._people), columns, length, hours)
+        self._tell(step, event, found, part, told)
+        learned = self._delays.learn(delays.tolist(), who, need.answered)
+        if learned is not None:
+            part.lane.learn(learned[1], judged_columns(learned[0]))
+        if part.blocks % _GROW == 0:
+            every = of_delays(self._people, part.lane.known, need, self._delays.late)
+            part.grow(every, self._room(part))
+
+    def _length(self, step: Step, event: SealedEvent, part: Part) -> float:
+        """Give the run length in a part's rows: there may be more than answered predictions."""
+        answered, rows = self._answers.blocks, part.blocks
+        return self._run_length(step, event.appended_at) * max(rows / max(answered, 1), 1.0)
+
+    def _room(self, part: Part) -> int:
+        others = (each for each in self._parts if each is not part)
+        return MOST - sum(len(each.board.watched) for each in others)
 
     def _tell(
         self,
@@ -284,7 +316,7 @@ class OutcomeModel:
         told: list[tuple[int, bool]],
     ) -> None:
         """Tell of monitors; of errors only that there are more, of coverage that there is less."""
-        at, first = event.appended_at, _OF_DUE if part is self._due else _OF_ANSWERS
+        at, first = event.appended_at, _OF_PART * (1 + self._parts.index(part))
         run_length = self._run_length(step, at)
         for index, begun in told:
             alarm = part.board.alarm(index, run_length, at, begun=begun)
@@ -305,7 +337,7 @@ class OutcomeModel:
     def _assess(self, step: Step, event: SealedEvent, found: Prediction) -> None:
         assert self._period is not None
         people, rows = len(self._people), self._answers.lane.rows
-        columns = answered_columns(np.array(rows).reshape(-1, len(Outcome)), self._delays)
+        columns = answered_columns(np.array(rows).reshape(-1, len(Outcome)))
         due_columns = np.array(self._due.lane.rows).reshape(-1, len(IsDue))
         sums = (
             self._answers.lane.end_period(people, columns),
@@ -318,7 +350,7 @@ class OutcomeModel:
             step.derived.append(Derived(event, _ASSESSED, "bias.assessed", body, reason))
 
     def _report(self, step: Step, event: SealedEvent) -> None:
-        boards = [part.board for part in (self._answers, self._due)]
+        boards = [part.board for part in self._parts]
         stood = zip(*(board.levels() for board in boards), strict=True)
         levels, expected, found = (np.concatenate(each) for each in stood)
         monitors = [each.monitor for board in boards for each in board.watched]
@@ -344,5 +376,9 @@ class OutcomeModel:
         return max(_LEAST_RUN, self._monitors * self._seen.rows_a_week(at) / share)
 
     @property
+    def _parts(self) -> tuple[Part, ...]:
+        return self._answers, self._due, self._waits
+
+    @property
     def _monitors(self) -> int:
-        return max(len(self._answers.board.watched) + len(self._due.board.watched), 1)
+        return max(sum(len(each.board.watched) for each in self._parts), 1)

@@ -11,10 +11,10 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auditspine.processors.drift.detector import BLOCK
 from auditspine.processors.drift.mixture import Floats
-from auditspine.processors.drift.outcome_delays import Delays
 from auditspine.processors.drift.port import Member
 
 EVERYONE = 0
@@ -42,9 +42,6 @@ class Answered(IntEnum):
     WAITED = 10  # with a delay
     DAYS = 11
     DAYS_SQUARES = 12
-    RANKED = 13
-    RANK = 14
-    RANK_SQUARES = 15
 
 
 class IsDue(IntEnum):
@@ -52,6 +49,14 @@ class IsDue(IntEnum):
 
     ROWS = 0
     ANSWERED = 1
+
+
+class Judged(IntEnum):
+    """Columns of the sums of predictions whose delay is judged."""
+
+    ROWS = 0
+    RANK = 1
+    RANK_SQUARES = 2
 
 
 class Outcome(IntEnum):
@@ -64,25 +69,27 @@ class Outcome(IntEnum):
     PROBABILITY = 4
     DELAY_MS = 5
     ARRIVED_MS = 6  # after its prediction, by the broker's clock
-    HOUR = 7  # of day, UTC
 
 
-def answered_columns(rows: Floats, delays: Delays) -> Floats:
-    """Give the columns of answered predictions.
-
-    Args:
-        rows: Of shape (rows, 8), see :class:`Outcome`.
-        delays: What delays are ranked among.
-    """
+def answered_columns(rows: Floats) -> Floats:
+    """Give the columns of answered predictions, of shape (rows, 7), see :class:`Outcome`."""
     wrong, good, favoured, happened, said, delay = rows.T[: Outcome.ARRIVED_MS]
-    off, days, rank = happened - said, delay / _DAY_MS, delays.scores(delay)
-    columns = [np.ones(len(rows)), wrong, good, good * favoured, 1 - good, (1 - good) * favoured]
-    for values in (off, days, rank):
-        has = np.isfinite(values)
-        plain = np.where(has, values, 0.0)
-        more = [np.where(has, happened, 0.0)] if values is off else []
-        columns += [has.astype(float), *more, plain, plain**2]
+    off, days = happened - said, delay / _DAY_MS
+    has, waited = np.isfinite(off), np.isfinite(days)
+    off, days = np.where(has, off, 0.0), np.where(waited, days, 0.0)
+    columns = [
+        *(np.ones(len(rows)), wrong, good, good * favoured, 1 - good, (1 - good) * favoured),
+        *(has, np.where(has, happened, 0.0), off, off**2),
+        *(waited, days, days**2),
+    ]
     return np.stack(columns, axis=1)
+
+
+def judged_columns(scores: Floats) -> Floats:
+    """Give the columns of predictions whose delay is judged, by its score; NaN for none."""
+    has = np.isfinite(scores)
+    plain = np.where(has, scores, 0.0)
+    return np.stack([has, plain, plain**2], axis=1)
 
 
 class People:
@@ -131,12 +138,14 @@ class Block:
         of: Which row is of which group: 1 or 0, of shape (rows, groups).
         rows: What is known of each row.
         start: Position and time where it begins.
+        hours: How many of its predictions were made in each hour of day, of delays.
     """
 
     sums: Floats
     of: Floats
     rows: Floats
     start: tuple[int, int]
+    hours: NDArray[np.intp] | None = None
 
 
 class Lane:
@@ -168,16 +177,17 @@ class Lane:
         self.who.append(who)
         return len(self.rows) == BLOCK
 
-    def block(self, people: int, columns: Floats) -> Block:
+    def block(self, people: int, columns: Floats, hours: NDArray[np.intp] | None = None) -> Block:
         """Give the rows as a block, and begin the next one.
 
         Args:
             people: How many groups there are.
             columns: Of the rows.
+            hours: See :class:`Block`.
         """
         self._count(people, columns)
         of = self._of(people)
-        block = Block(of.T @ columns, of, np.array(self.rows), self.start)
+        block = Block(of.T @ columns, of, np.array(self.rows), self.start, hours)
         self.known = _wide(self.known, people) + block.sums
         self.rows, self.who, self._counted = [], [], 0
         return block

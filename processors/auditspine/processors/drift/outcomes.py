@@ -13,8 +13,7 @@ from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.drift.port import Answer, Prediction, Predictions
 from auditspine.processors.projection.port import SealedEvent
 
-_HOUR_MS = 3_600_000
-_DAY_MS = 24 * _HOUR_MS
+_DAY_MS = 24 * 3_600_000
 _KEPT = 256  # models that are held in memory
 _MOST_MEANINGS = 10_000
 _CLOCKS_MS = 60_000  # by which two clocks may differ
@@ -74,7 +73,9 @@ class OutcomeWatch:
             return
         model.look(step, event, found, self._predictions)
         label = body["label"]
-        answer = Answer(event.appended_at, event.version, label or "")
+        took = body["observed_at"] // 1000 - found.occurred_at
+        delay = max(took, 0) if took >= -_CLOCKS_MS else None
+        answer = Answer(event.appended_at, event.version, label or "", delay)
         first = self._predictions.answer(event.origin, key, answer)
         if first.position != event.version:
             same = first.label == answer.label
@@ -84,10 +85,15 @@ class OutcomeWatch:
         elif label is None:
             model.problem(step, event, found, _problem("unusable"))
         else:
-            model.take(step, event, found, self._row(step, event, (model, found), label))
+            model.take(step, event, found, self._row(step, event, (model, found), label, delay))
 
     def _row(
-        self, step: Step, event: SealedEvent, of: tuple[OutcomeModel, Prediction], label: str
+        self,
+        step: Step,
+        event: SealedEvent,
+        of: tuple[OutcomeModel, Prediction],
+        label: str,
+        delay: int | None,
     ) -> tuple[float, ...]:
         """Give what is known of an answered prediction; see :class:`~.outcome_rows.Outcome`."""
         model, found = of
@@ -95,17 +101,15 @@ class OutcomeWatch:
         meaning = self._meanings.get(asked)
         if meaning is None:
             meaning = self._meanings[asked] = self._meaning(*asked)
-        said, delay = found.score, event.body["observed_at"] // 1000 - found.occurred_at
-        at = event.appended_at
-        arrived = float(at - found.at), float(at // _HOUR_MS % 24)
+        said = found.score
         if not 0 <= said <= 1:
             said = math.nan
             if not math.isnan(meaning[3]):
                 model.problem(step, event, found, _problem("no_probability"), 1)
-        if delay < -_CLOCKS_MS:
+        if delay is None:
             model.problem(step, event, found, _problem("negative_delay"), 2)
-            return (*meaning, said, math.nan, *arrived)
-        return (*meaning, said, float(max(delay, 0)), *arrived)
+        took = math.nan if delay is None else float(delay)
+        return (*meaning, said, took, float(event.appended_at - found.at))
 
     def _meaning(
         self, deployment: str, decision: str, label: str

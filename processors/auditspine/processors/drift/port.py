@@ -97,11 +97,13 @@ class Answer(NamedTuple):
         at: When the broker took it, milliseconds.
         position: Its position in the outcome log; of a tenant that moved, after those of before.
         label: What happened; empty when it has no label.
+        delay: How long it took by the producers' clocks, milliseconds; None if that cannot be.
     """
 
     at: int
     position: int
     label: str
+    delay: int | None = None
 
 
 class Due(NamedTuple):
@@ -111,11 +113,13 @@ class Due(NamedTuple):
         at: When the broker took it, milliseconds.
         members: Groups that the person concerned is of.
         answered: Whether its outcome is there.
+        delay: How long that took; None where it is not there or that cannot be.
     """
 
     at: int
     members: tuple[Member, ...]
     answered: bool
+    delay: int | None
 
 
 class Predictions(Protocol):

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS predictions (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (model, at, key, membership);
 CREATE TABLE IF NOT EXISTS answers (
-    key BLOB PRIMARY KEY, at INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL
+    key BLOB PRIMARY KEY, at INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL,
+    delay INTEGER
 ) WITHOUT ROWID;
 """
 _FIND = """
@@ -40,8 +41,8 @@ SELECT p.at, p.decision, p.occurred_at, p.score, p.membership, m.place, m.name, 
 FROM predictions AS p JOIN models AS m ON m.id = p.model WHERE p.key = ?
 """
 _DUE = """
-SELECT p.at, p.membership, coalesce(a.position < ?, 0)
-FROM predictions AS p LEFT JOIN answers AS a ON a.key = p.key
+SELECT p.at, p.membership, a.key IS NOT NULL, a.delay
+FROM predictions AS p LEFT JOIN answers AS a ON a.key = p.key AND a.position < ?
 WHERE p.model = ? AND p.at > ? AND p.at <= ? ORDER BY p.at, p.key
 """
 
@@ -151,10 +152,10 @@ class PredictionFiles:
     def answer(self, origin: str, key: bytes, answer: Answer) -> Answer:
         """Give the first answer to a prediction; see :class:`~.port.Predictions`."""
         file = self._file(_partition(origin))
-        row = (key, answer.at, answer.position, answer.label)
-        if file.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", row).rowcount:
+        row = (key, *answer)
+        if file.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", row).rowcount:
             return answer
-        found = file.execute("SELECT at, position, label FROM answers WHERE key = ?", (key,))
+        found = file.execute("SELECT at, position, label, delay FROM answers WHERE key = ?", (key,))
         return Answer(*found.fetchone())
 
     def keep(self, origin: str) -> None:
@@ -171,8 +172,9 @@ class PredictionFiles:
         at, position = answer
         model = _model_id(file, (of.place, *of.model))
         start = max(after, at - self._keep_ms - 1)
-        for taken, membership, answered in file.execute(_DUE, (position, model, start, through)):
-            yield Due(taken, known.get(file, membership)[0], bool(answered))
+        found = file.execute(_DUE, (position, model, start, through))
+        for taken, membership, answered, delay in found:
+            yield Due(taken, known.get(file, membership)[0], bool(answered), delay)
 
     def close(self) -> None:
         """Close the files."""
