@@ -233,6 +233,34 @@ ORDER BY found_at, origin, position
     {"tenant": "the tenant"},
 )
 
+_GAPS = Question(
+    "gaps",
+    "How far do a model's decisions and outcomes for groups of people lie apart, in each period?",
+    """
+SELECT ended_at, deployment, version, basis, attribute, groups, measure, gap, low, high, ratio,
+    origin, position
+FROM (
+    SELECT parseDateTime64BestEffort(JSONExtractString(body, 'ended_at')) AS ended_at,
+        JSONExtractString(body, 'deployment', 'name') AS deployment,
+        JSONExtractString(body, 'model', 'version') AS version,
+        JSONExtractString(body, 'basis') AS basis, origin, position,
+        arrayJoin(JSONExtractArrayRaw(body, 'gaps')) AS told,
+        JSONExtractString(told, 'attribute') AS attribute,
+        concat(JSONExtractRaw(told, 'first'), '-', JSONExtractRaw(told, 'second')) AS groups,
+        JSONExtractString(told, 'measure') AS measure,
+        round(JSONExtractFloat(told, 'gap'), 4) AS gap,
+        round(JSONExtractFloat(told, 'low'), 4) AS low,
+        round(JSONExtractFloat(told, 'high'), 4) AS high,
+        JSONExtract(told, 'ratio', 'Nullable(Float64)') AS ratio
+    FROM committed_evidence
+    WHERE tenant = {tenant:String} AND event_type = 'bias.assessed' AND bitAnd(flags, 2) = 0
+        AND JSONExtractString(body, 'model', 'name') = {model:String}
+)
+ORDER BY ended_at, deployment, basis, attribute, groups, measure
+""",
+    {"tenant": "the tenant", "model": "name of the model"},
+)
+
 QUESTIONS: Mapping[str, Question] = {
     question.name: question
     for question in (
@@ -246,6 +274,7 @@ QUESTIONS: Mapping[str, Question] = {
         _DECIDED,
         _ON_EXCEPTIONS,
         _BYPASSED,
+        _GAPS,
     )
 }
 """Every question by name."""

@@ -50,7 +50,8 @@ OPERATOR = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 PRODUCER = Ed25519PrivateKey.from_private_bytes(b"\x02" * 32)
 EVERYTHING = Ed25519PrivateKey.from_private_bytes(b"\x04" * 32)
 OTHER = Ed25519PrivateKey.from_private_bytes(b"\x05" * 32)
-RELEASE = Ed25519PrivateKey.from_private_bytes(b"\x06" * 32)  # of the release processor
+RELEASE = Ed25519PrivateKey.from_private_bytes(b"\x06" * 32)  # of processors
+DERIVED = ("decision.made", "finding.raised", "bias.assessed")
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x03" * 32)
 MODEL = {"kind": "model", "name": "credit", "version": "1", "digest": "sha256:" + "ab" * 32}
 
@@ -238,7 +239,7 @@ def control_values() -> list[bytes]:
         key(EVERYTHING, "scorer", ["acme"], ["*"], "producer"),
         event("tenant.registered", {"tenant": "globex", "display_name": "Globex"}, "-", "operator"),
         key(OTHER, "scorer", ["globex"], ["*"], "producer"),
-        key(RELEASE, "release", ["*"], ["decision.made", "finding.raised"], "producer"),
+        key(RELEASE, "release", ["*"], [*DERIVED], "producer"),
     ]
 
 

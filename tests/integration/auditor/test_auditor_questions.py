@@ -1,12 +1,14 @@
 """Every question runs on the real database, and finds what was recorded."""
 
 import base64
+import json
 from uuid import UUID
 
 import pytest
 
 from auditspine.auditor.questions import QUESTIONS
 from auditspine.processors.release.tables import DEPLOYMENTS
+from auditspine.schemas.examples import example
 
 VALUES = {
     "tenant": "acme",
@@ -25,6 +27,12 @@ SERVED = {
     "version": "1",
     "digest": "sha256:" + "d1" * 32,
 }
+
+
+def assessed(tools) -> bytes:
+    """Give the contract's example of an assessment, of the model here."""
+    body = json.loads(example("bias.assessed"))["body"]
+    return tools.event("bias.assessed", {**body, "model": MODEL}, workload="release")
 
 
 def said_of_releases(tools) -> tuple[list[bytes], list[bytes]]:
@@ -91,7 +99,7 @@ def said_of_releases(tools) -> tuple[list[bytes], list[bytes]]:
         event("finding.raised", {**found, "kind": kind}, workload="release")
         for kind in ("release_bypassed", "exception_expiring")
     ]
-    return [granted, around], [decided, *findings]
+    return [granted, around], [decided, *findings, assessed(tools)]
 
 
 def deployment_rows(tools) -> list[tuple]:
@@ -162,6 +170,7 @@ def test_a_models_life(told):
         ("decision.made", "allow"),
         ("finding.raised", ""),
         ("finding.raised", ""),
+        ("bias.assessed", ""),
     ]
 
 
@@ -218,3 +227,9 @@ def test_what_went_around_the_gate(told):
         "svc",
     )
     assert row["decision_id"] == "decision-made-up"
+
+
+def test_how_far_groups_lie_apart(told):
+    (row,) = ask(told, "gaps")
+    assert (row["attribute"], row["groups"], row["measure"]) == ("sex", "1-2", "selection_rate")
+    assert (row["gap"], row["low"], row["high"], row["ratio"]) == (0.025, 0.0161, 0.0339, 0.965)
