@@ -6,7 +6,7 @@ from auditspine.auditor.alert_rows import Alert, Serving
 from auditspine.cli.alert_steps import is_held_by
 from auditspine.cli.errors import CliError
 from auditspine.cli.options import parse_span, parse_time
-from auditspine.processors.drift.policy import Tier
+from auditspine.processors.drift.policy_parts import Tier
 
 
 def check_higher(alert: Alert, to: Tier) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from auditspine.cli.errors import CliError
-from auditspine.processors.drift.policy import DriftPolicy, TierRow
+from auditspine.processors.drift.policy import DriftPolicy
+from auditspine.processors.drift.policy_parts import TierRow
 
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*tiers[ \t]*\]\]", re.MULTILINE)
 _TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)

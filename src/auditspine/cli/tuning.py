@@ -15,7 +15,8 @@ from auditspine.auditor.precision import MonitorRecord
 from auditspine.cli.errors import CliError
 from auditspine.cli.tier_text import Effects, with_budget, with_effects
 from auditspine.processors.drift.errors import PolicyError
-from auditspine.processors.drift.policy import DriftPolicy, Tier, TierRow, parse_policy
+from auditspine.processors.drift.policy import DriftPolicy, parse_policy
+from auditspine.processors.drift.policy_parts import Tier, TierRow
 from auditspine.processors.projection.fit import as_token
 
 LEAST = 3  # dispositions before anything is proposed

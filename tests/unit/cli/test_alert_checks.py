@@ -8,7 +8,7 @@ from tests.unit.cli.alert_examples import NOW, alert, serving
 from auditspine.cli.alert_checks import check_higher, investigation_of, silence_span
 from auditspine.cli.errors import CliError
 from auditspine.cli.options import parse_span
-from auditspine.processors.drift.policy import Tier
+from auditspine.processors.drift.policy_parts import Tier
 
 
 def test_a_tier_that_is_not_higher_is_refused_with_those_that_are() -> None:

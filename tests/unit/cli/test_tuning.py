@@ -12,7 +12,8 @@ from auditspine.auditor.precision import MonitorRecord
 from auditspine.cli.errors import CliError
 from auditspine.cli.tier_text import with_effects
 from auditspine.cli.tuning import Alarm, alarms_of, tune
-from auditspine.processors.drift.policy import KINDS, Tier, parse_policy
+from auditspine.processors.drift.policy import parse_policy
+from auditspine.processors.drift.policy_parts import KINDS, Tier
 
 TEXT = (files("auditspine.policies") / "drift.toml").read_text("utf-8")
 PURE = settings(max_examples=60, deadline=None)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auditspine.processors.drift.policy import Excluded, Fairness, shipped_policy
+from auditspine.processors.drift.policy import shipped_policy
+from auditspine.processors.drift.policy_parts import Excluded, Fairness
 from auditspine.processors.drift.port import FoundProfile
 from auditspine.schemas.catalogue import event_types
 

@@ -4,7 +4,8 @@ import pytest
 from tests.unit.processors.alert_events import policy_with
 
 from auditspine.processors.drift.errors import PolicyError
-from auditspine.processors.drift.policy import Tier, shipped_policy
+from auditspine.processors.drift.policy import shipped_policy
+from auditspine.processors.drift.policy_parts import Tier
 
 ACTIONS = {
     "informational": "informational = []\n",

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from auditspine.processors.alerts.causes import SEVERAL, Ref, Seen
-from auditspine.processors.drift.policy import Tier
+from auditspine.processors.drift.policy_parts import Tier
 from auditspine.processors.projection.fit import as_name, as_sentence
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -12,7 +12,7 @@ from auditspine.processors.alerts.serving import resumed
 from auditspine.processors.alerts.silences import Silence, kept
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.tallying import judged
-from auditspine.processors.drift.policy import Tier
+from auditspine.processors.drift.policy_parts import Tier
 from auditspine.processors.projection.findings import Artifact
 from auditspine.processors.projection.fit import as_name
 from auditspine.processors.projection.port import SealedEvent

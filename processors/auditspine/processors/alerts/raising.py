@@ -9,7 +9,7 @@ from auditspine.processors.alerts.causes import as_event_ids
 from auditspine.processors.alerts.places import HOLDING, Hold, hold_of
 from auditspine.processors.alerts.step import Step
 from auditspine.processors.alerts.tables import serving_row
-from auditspine.processors.drift.policy import ACTIONS, Tier
+from auditspine.processors.drift.policy_parts import ACTIONS, Tier
 from auditspine.processors.projection.fit import as_name, as_sentence, as_token
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

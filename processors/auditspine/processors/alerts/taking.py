@@ -7,7 +7,7 @@ from auditspine.processors.alerts.causes import SEVERAL, Seen, alert_id
 from auditspine.processors.alerts.clock import MINUTE_MS
 from auditspine.processors.alerts.raising import EVERYTHING, NOBODY, raised
 from auditspine.processors.alerts.step import Step
-from auditspine.processors.drift.policy import Tier
+from auditspine.processors.drift.policy_parts import Tier
 from auditspine.processors.projection.fit import as_name, as_token
 
 _OF_SEVERAL = "location"  # stands for what features of an alert of several did, mostly

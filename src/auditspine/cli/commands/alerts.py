@@ -22,7 +22,7 @@ from auditspine.cli.console import print_json, stderr, stdout
 from auditspine.cli.errors import CliError
 from auditspine.cli.options import ClickHouseOption, DataDirOption, JsonOption, TenantOption
 from auditspine.cli.settings import load_settings
-from auditspine.processors.drift.policy import Tier
+from auditspine.processors.drift.policy_parts import Tier
 
 _LIMIT = 50
 

@@ -26,7 +26,7 @@ from auditspine.cli.options import (
 )
 from auditspine.cli.person import KeyOption, WorkloadOption
 from auditspine.cli.settings import load_settings
-from auditspine.processors.drift.policy import Tier
+from auditspine.processors.drift.policy_parts import Tier
 from auditspine.schemas.models import (
     AlertAcknowledged,
     AlertAcknowledgedBody,
