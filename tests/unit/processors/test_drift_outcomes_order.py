@@ -128,6 +128,22 @@ def test_an_assessment_does_not_depend_on_the_order_of_its_outcomes(tmp_path_fac
     }
 
 
+@settings(max_examples=6, deadline=None)
+@given(
+    path=st.lists(st.floats(0.05, 0.95), min_size=4, max_size=8),
+    seed=st.integers(0, 2**16),
+)
+def test_whatever_path_all_groups_take_together_opens_no_gap(tmp_path_factory, path, seed) -> None:
+    together = Bank(seed)
+    for rate in path:
+        together.draw(700, approves=lambda _, rate=rate: rate)
+    world = World(tmp_path_factory.mktemp("path"), None, policy())
+    world.files.put("local/c/inference/0", together.waiting(), START)
+    world.take(together.outcomes(), 1000)
+    assert any("-" in name for name in world.levels[-1][11])
+    assert world.signals("fairness") == []
+
+
 def _figures(body: dict) -> dict:
     found = {
         (group["attribute"], group["token"], measure["measure"], name): measure[name]
