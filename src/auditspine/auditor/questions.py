@@ -237,13 +237,12 @@ _GAPS = Question(
     "gaps",
     "How far do a model's decisions and outcomes for groups of people lie apart, in each period?",
     """
-SELECT ended_at, deployment, version, basis, attribute, groups, measure, gap, low, high, ratio,
-    origin, position
+SELECT ended_at, deployment, version, basis, attribute, groups, measure, gap, low, high, ratio
 FROM (
     SELECT parseDateTime64BestEffort(JSONExtractString(body, 'ended_at')) AS ended_at,
         JSONExtractString(body, 'deployment', 'name') AS deployment,
         JSONExtractString(body, 'model', 'version') AS version,
-        JSONExtractString(body, 'basis') AS basis, origin, position,
+        JSONExtractString(body, 'basis') AS basis,
         arrayJoin(JSONExtractArrayRaw(body, 'gaps')) AS told,
         JSONExtractString(told, 'attribute') AS attribute,
         concat(JSONExtractRaw(told, 'first'), '-', JSONExtractRaw(told, 'second')) AS groups,
@@ -251,7 +250,7 @@ FROM (
         round(JSONExtractFloat(told, 'gap'), 4) AS gap,
         round(JSONExtractFloat(told, 'low'), 4) AS low,
         round(JSONExtractFloat(told, 'high'), 4) AS high,
-        JSONExtract(told, 'ratio', 'Nullable(Float64)') AS ratio
+        round(JSONExtract(told, 'ratio', 'Nullable(Float64)'), 4) AS ratio
     FROM committed_evidence
     WHERE tenant = {tenant:String} AND event_type = 'bias.assessed' AND bitAnd(flags, 2) = 0
         AND JSONExtractString(body, 'model', 'name') = {model:String}
