@@ -12,7 +12,8 @@ from itertools import combinations
 from typing import Any
 
 from auditspine.processors.drift.intervals import CONFIDENCE, Interval, Mean, Rate
-from auditspine.processors.drift.policy import DriftPolicy, Excluded
+from auditspine.processors.drift.policy import DriftPolicy
+from auditspine.processors.drift.policy_parts import Excluded
 from auditspine.processors.drift.signals import fitting, moment
 from auditspine.processors.projection.fit import as_name
 from auditspine.processors.projection.port import SealedEvent
@@ -88,8 +89,13 @@ class Assessment:
         return self.started + self.minutes * _MINUTE_MS
 
     def encode(self) -> dict[str, Any]:
-        """Give it as JSON takes it."""
-        return asdict(self)
+        """Give it as JSON takes it, the same whatever came first."""
+        kept = asdict(self)
+        for numbered in kept["groups"].values():
+            for own in numbered.values():
+                own |= {name: dict(sorted(own[name].items())) for name in ("rates", "means")}
+        groups = {name: dict(sorted(each.items())) for name, each in sorted(kept["groups"].items())}
+        return {**kept, "seen": dict(sorted(kept["seen"].items())), "groups": groups}
 
     @classmethod
     def decode(cls, value: Mapping[str, Any]) -> "Assessment":
@@ -115,6 +121,11 @@ class Assessment:
     def excluded(self, attribute: str, rows: int) -> None:
         """Count rows that carried an attribute that may not be processed."""
         self.left_out[attribute] = self.left_out.get(attribute, 0) + rows
+
+    def forget(self, attribute: str) -> None:
+        """Forget an attribute that may not be processed any more."""
+        self.seen.pop(attribute, None)
+        self.groups.pop(attribute, None)
 
     def group(self, attribute: str, number: int, token: str, rows: int) -> None:
         """Count rows of a group; number 0 is every group that is not compared."""

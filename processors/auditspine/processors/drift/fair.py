@@ -5,7 +5,7 @@ group against others of the same block, so that what moves all of them alike mov
 the group's own rows alone tell sooner, and of that as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,6 @@ from auditspine.processors.drift.fair_reference import (
     GroupBlocks,
     References,
     Side,
-    contrasts,
     linear,
 )
 from auditspine.processors.drift.layout import Expected
@@ -48,10 +47,12 @@ class FairWatch:
     Attributes:
         watched: The monitors, panel by panel.
         known: What is expected, and what is learned of groups that are not compared yet.
+        left_out: Whether there is more that could be watched than there is room for.
     """
 
     def __init__(self) -> None:
         self.known = References()
+        self.left_out = False
         self._panels: list[list[Watched]] = [[] for _ in _PANELS]
         self._banks: list[Bank | None] = [None for _ in _PANELS]
         self._excursions = Excursions(0)
@@ -81,16 +82,11 @@ class FairWatch:
 
     def steps(self, blocks: GroupBlocks, setting: Setting, hours: NDArray[np.int64]) -> "Taken":
         """Take some blocks; :meth:`follow` then tells of each."""
-        sides = self.known.sides(setting.crossed)
-        found = contrasts(blocks, sides) if sides else None
+        found = self.known.contrasts(blocks, setting.score, setting.telling)
         self.known.note(blocks, setting.score)
-        if found is not None:
-            self.known.learn(sides, found)
-        parts = [
-            self._rates(blocks),
-            self._places(blocks),
-            *self._contrasted(found, sides, len(blocks.codes)),
-        ]
+        for each in found:
+            self.known.learn(each)
+        parts = [self._rates(blocks), self._places(blocks), *self._contrasted(found, setting)]
         alarms, sums = [], []
         for panel, (given, told) in zip(_PANELS, parts, strict=True):
             bank = self._banks[panel]
@@ -138,10 +134,15 @@ class FairWatch:
         return float(moved / watched.variance**0.5 if watched.panel == PLACE else moved)
 
     def grow(self, setting: Setting) -> int:
-        """Add the monitors that there are enough rows for now; give how many."""
+        """Add the monitors that there are enough rows for now; give how many.
+
+        What is looked at changes here alone, after blocks that do not depend on how rows are cut.
+        """
+        self.known.begin(setting.crossed)
         keys = {(each.panel, each.side, each.of): each for each in self.watched}
         room = _MOST - len(keys)
-        added = new_monitors(setting, self.known, keys)[:room]
+        found = new_monitors(setting, self.known, keys)
+        self.left_out, added = len(found) > room, found[:room]
         if added:
             before = [len(each) for each in self._panels]
             for panel in _PANELS:
@@ -149,6 +150,26 @@ class FairWatch:
             self._excursions.insert(before, [len(each) for each in self._panels])
             self._refresh()
         return len(added)
+
+    def forget(self, columns: Collection[int]) -> None:
+        """Forget the monitors and all that is known of some attributes, by their columns."""
+        if not self.known.knows(columns) and all(
+            each.side.column not in columns for each in self.watched
+        ):
+            return
+        self.known.forget(columns)
+        kept = np.array([each.side.column not in columns for each in self.watched], dtype=bool)
+        arrays = self._excursions.arrays
+        arrays.update({name: array[:, kept] for name, array in arrays.items()})
+        start = 0
+        for panel in _PANELS:
+            own, bank = self._panels[panel], self._banks[panel]
+            part, start = kept[start : start + len(own)], start + len(own)
+            self._panels[panel] = [each for each, stays in zip(own, part, strict=True) if stays]
+            if bank is not None:
+                bank.load({name: array[..., part] for name, array in bank.state().items()})
+                self._banks[panel] = bank if part.any() else None
+        self._refresh()
 
     def state(self) -> tuple[dict[str, Any], dict[str, Floats]]:
         """Give what JSON holds and the arrays; :meth:`load` takes both."""
@@ -158,7 +179,8 @@ class FairWatch:
             if bank is not None:
                 arrays |= {f"{panel}.{name}": each for name, each in bank.state().items()}
         arrays |= {f"x.{name}": each for name, each in self._excursions.arrays.items()}
-        return {"keys": keys, "watched": [list(each) for each in self.watched]}, arrays
+        watched = [list(each) for each in self.watched]
+        return {"keys": keys, "watched": watched, "left_out": self.left_out}, arrays
 
     def load(self, head: Mapping[str, Any], arrays: Mapping[str, Floats]) -> None:
         """Go on from a state.
@@ -167,6 +189,7 @@ class FairWatch:
             ValueError: It is none of these monitors.
         """
         self.known.load(head["keys"], _under(arrays, "known."))
+        self.left_out = head["left_out"]
         every = [Watched(panel, Side(*side), *rest) for panel, side, *rest in head["watched"]]
         for panel in _PANELS:
             self._panels[panel], self._banks[panel] = [], None
@@ -233,31 +256,49 @@ class FairWatch:
         return Blocks(total, squares, rows), (total, squares, rows)
 
     def _contrasted(
-        self, found: Contrasts | None, sides: Sequence[Side], blocks: int
+        self, found: Sequence[Contrasts], setting: Setting
     ) -> list[tuple[Blocks, tuple[Floats, Floats, Floats]]]:
         """Pick the sums of the contrasts that are watched, on the scale of rows."""
-        if found is None:
-            none = np.zeros((blocks, 0))
-            return 2 * [(Blocks(none, none, none), (none, none, none))]
-        places = found.numeric.total.shape[1] // len(sides)
-        rates = found.odds.total.shape[1] // len(sides)
-        index = {side: number for number, side in enumerate(sides)}
-        at = [index[each.side] * places + each.of for each in self._panels[CONTRAST]]
+        starts = _starts(found, "numeric")
+        at = [starts[e.side] + e.of * (not e.side.is_pair) for e in self._panels[CONTRAST]]
+        spread, picked = self._spreads[CONTRAST], _picked([each.numeric for each in found], at)
         total, rows, squares = (
-            each[:, at] for each in (found.numeric.total, found.numeric.rows, found.numeric.squares)
+            picked.total / np.sqrt(spread),
+            picked.rows / spread,
+            picked.squares / spread,
         )
-        spread = self._spreads[CONTRAST]
-        total, rows, squares = total / np.sqrt(spread), rows / spread, squares / spread
         numeric = Blocks(total, squares, rows), (total, squares, rows)
-        of = [each.of if each.of >= 0 else rates - 1 for each in self._panels[ODDS]]
-        at = [index[e.side] * rates + o for e, o in zip(self._panels[ODDS], of, strict=True)]
-        odds = found.odds
-        assert odds.first is not None
-        slope, weight = (each[:, at] / self._spreads[ODDS] for each in linear(odds))
-        own = Blocks(
-            odds.total[:, at], odds.squares[:, at], odds.rows[:, at], None, odds.first[:, at]
-        )
-        return [numeric, (own, (slope, slope, weight))]
+        starts = _starts(found, "odds")
+        places = {number: place for place, number in enumerate(setting.telling)} | {FAVOURABLE: 0}
+        at = [starts[each.side] + places[each.of] for each in self._panels[ODDS]]
+        odds = _picked([each.odds for each in found], at)
+        slope, weight = (each / self._spreads[ODDS] for each in linear(odds))
+        return [numeric, (odds, (slope, slope, weight))]
+
+
+def _starts(found: Sequence[Contrasts], name: str) -> dict[Side, int]:
+    """Give where each contrast begins in the sums of all, put side by side."""
+    starts: dict[Side, int] = {}
+    start = 0
+    for each in found:
+        width = getattr(each, name).total.shape[1] // len(each.sides)
+        starts |= {side: start + index * width for index, side in enumerate(each.sides)}
+        start += width * len(each.sides)
+    return starts
+
+
+def _picked(given: Sequence[Blocks], at: Sequence[int]) -> Blocks:
+    """Give some columns of block sums that are put side by side."""
+    if not at:
+        none = np.zeros((len(given[0].total) if given else 0, 0))
+        return Blocks(none, none, none, first=none)
+    total, squares, rows = (
+        np.concatenate([getattr(each, name) for each in given], axis=1)[:, at]
+        for name in ("total", "squares", "rows")
+    )
+    firsts = [each.first for each in given if each.first is not None]
+    first = np.concatenate(firsts, axis=1)[:, at] if firsts else None
+    return Blocks(total, squares, rows, first=first)
 
 
 class Taken:

@@ -1,14 +1,16 @@
 """The monitors of groups: which there are, and what is expected of each. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
-from auditspine.processors.drift.fair_reference import REST, References, Side
+from auditspine.processors.drift.fair_reference import References, Side
 from auditspine.processors.drift.layout import SCORE, Layout, Monitor
 from auditspine.processors.drift.mixture import Floats
 from auditspine.processors.drift.naming import of_group, of_pair, of_proxy
-from auditspine.processors.drift.policy import Fairness
+from auditspine.processors.drift.policy_parts import Fairness
 
 RATE, PLACE, CONTRAST, ODDS = range(4)
 """The panels: shares of rows; the score of a group's rows; contrasts of numbers; of shares."""
@@ -18,7 +20,7 @@ SHARE, MISSING_SHARE, FAVOURABLE = -1, -2, -3
 
 _LEAST_SHARE = 1e-4
 _LEAST_VARIANCE = 1e-2
-_MOST_CATEGORIES = ("category", "missing", "constant")
+_TELLING = ("category", "missing", "constant")
 
 
 class Watched(NamedTuple):
@@ -90,22 +92,49 @@ class Setting:
         has_place = slot is not None and any(each is slot.given for each in self.layout.placed)
         return slot.score if slot is not None and has_place else -1
 
+    @property
+    def telling(self) -> list[int]:
+        """Numbers of the rates of features that may tell of a group.
+
+        Of a feature of two categories the second tells all that the first does.
+        """
+        rates = self.layout.rates
+        shown = Counter(each.feature for each in rates if each.kind == "category")
+        found, skipped = [], set()
+        for number, monitor in enumerate(rates):
+            if not monitor.feature or monitor.kind not in _TELLING:
+                continue
+            is_first = monitor.kind == "category" and monitor.feature not in skipped
+            if is_first and shown[monitor.feature] == 2:
+                skipped.add(monitor.feature)
+            else:
+                found.append(number)
+        return found
+
 
 def new_monitors(
     setting: Setting, known: References, watched: Mapping[tuple[int, Side, int], object]
 ) -> list[Watched]:
-    """Give the monitors that there are enough rows for now, and that are not there yet."""
+    """Give the monitors that there are enough rows for now, and that are not there yet.
+
+    What matters most comes first.
+    """
     found = [
         *_of_attributes(setting, known),
         *_of_groups(setting, known),
-        *_of_contrasts(setting, known),
+        *sorted(_of_contrasts(setting, known), key=_importance),
     ]
     return [each for each in found if (each.panel, each.side, each.of) not in watched]
 
 
+def _importance(watched: Watched) -> tuple[bool, bool]:
+    """Order gaps before proxies, of which the score's come first: there may not be room for all."""
+    return watched.kind == "proxy", bool(watched.feature)
+
+
 def _of_attributes(setting: Setting, known: References) -> Iterator[Watched]:
     """How often an attribute is missing; that of two together follows from theirs."""
-    for column, (rows, missing) in known.known.items():
+    for column, (rows, missing) in ((c, known.known[c].tolist()) for c in sorted(known.known)):
         if setting.crossed[column] or rows + missing < setting.warm_up_rows:
             continue
         side, name = Side(column, 0, 0), f"{setting.attributes[column]}.missing"
@@ -114,12 +143,12 @@ def _of_attributes(setting: Setting, known: References) -> Iterator[Watched]:
 
 def _of_groups(setting: Setting, known: References) -> Iterator[Watched]:
     """A group's share, its favourable decisions, and its scores."""
-    for (column, number), sums in known.groups.items():
+    for (column, number), sums in sorted(known.groups.items(), key=itemgetter(0)):
         if not _is_ready(setting, known, column, sums[0]):
             continue
         attribute, side = setting.attributes[column], Side(column, number, number)
         rows, decided, favourable, scored, total, squares = sums.tolist()
-        everyone = known.known[column][0]
+        everyone = float(known.known[column][0])
         share = rows / everyone
         if not setting.crossed[column]:
             name = of_group(attribute, number, "share")
@@ -136,11 +165,11 @@ def _of_groups(setting: Setting, known: References) -> Iterator[Watched]:
 
 
 def _of_contrasts(setting: Setting, known: References) -> Iterator[Watched]:
-    for side in known.numeric:
-        first = known.groups[side.column, side.first][0]
-        everyone = known.known[side.column][0]
+    for side in sorted(known.numeric):
+        first = float(known.groups[side.column, side.first][0])
+        everyone = float(known.known[side.column][0])
         second = (
-            everyone - first if side.second == REST else known.groups[side.column, side.second][0]
+            float(known.groups[side.column, side.second][0]) if side.is_pair else everyone - first
         )
         if not all(_is_ready(setting, known, side.column, rows) for rows in (first, second)):
             continue
@@ -155,16 +184,14 @@ def _of_places(
 ) -> Iterator[Watched]:
     """Whether numbers tell of a group, and how far the scores of two lie apart."""
     attribute = setting.attributes[side.column]
-    for place, monitor in enumerate(setting.layout.places):
-        total, weight, squares = sums[:, place].tolist()
-        is_score = place == setting.score
-        if weight < spread * setting.fairness.least_group_rows or (
-            side.second != REST and not is_score
-        ):
+    start = setting.score if side.is_pair else 0
+    for place, (total, weight, squares) in enumerate(sums.T.tolist(), start):
+        monitor, is_score = setting.layout.places[place], place == setting.score
+        if weight < spread * setting.fairness.least_group_rows:
             continue
         rows, slope = weight / spread, total / weight * spread**0.5
         variance = max(squares / weight - slope**2, _LEAST_VARIANCE)
-        if side.second != REST:
+        if side.is_pair:
             name, kind = of_pair(attribute, side.first, side.second, "score"), "fairness"
         else:
             given = SCORE if is_score else monitor.feature
@@ -180,46 +207,22 @@ def _of_rates(
 ) -> Iterator[Watched]:
     """Whether categories tell of a group, and how far favourable decisions lie apart."""
     attribute = setting.attributes[side.column]
-    inputs = [(FAVOURABLE, "selection_rate", "")] if side.second != REST else _tell_tale(setting)
-    for of, what, feature in inputs:
-        own = sums[:, of if of >= 0 else -1].tolist()
-        mantel, haenszel, hits, rows, first, slope, weight = own
+    rates = setting.layout.rates
+    for of, own in zip([FAVOURABLE] if side.is_pair else setting.telling, sums.T, strict=False):
+        mantel, haenszel, hits, rows, first, slope, weight = own.tolist()
         if min(first, rows - first) < setting.fairness.least_group_rows or not weight:
             continue
         rate = min(max(hits / rows, _LEAST_SHARE), 1 - _LEAST_SHARE)
         ratio = (mantel + 0.5) / (haenszel + 0.5)
-        if side.second != REST:
-            name, kind = of_pair(attribute, side.first, side.second, what), "fairness"
+        if side.is_pair:
+            name, kind = of_pair(attribute, side.first, side.second, "selection_rate"), "fairness"
         else:
-            name, kind = of_proxy(what, attribute, side.first), "proxy"
+            name, kind = of_proxy(rates[of].name, attribute, side.first), "proxy"
+        feature = "" if side.is_pair else rates[of].feature
         yield Watched(
             *(ODDS, side, of, name, kind, feature),
             *(slope / weight, rate * (1 - rate) / spread, rows, share, spread, ratio, rate),
         )
-
-
-def _tell_tale(setting: Setting) -> list[tuple[int, str, str]]:
-    """Give the rates of features that may tell of a group: number, name and feature.
-
-    Of a feature of two categories the second tells all that the first does.
-    """
-    rates = setting.layout.rates
-    shown: dict[str, int] = {}
-    for monitor in rates:
-        shown[monitor.feature] = shown.get(monitor.feature, 0) + (monitor.kind == "category")
-    found, seen = [], set()
-    for number, monitor in enumerate(rates):
-        if not monitor.feature or monitor.kind not in _MOST_CATEGORIES:
-            continue
-        if (
-            monitor.kind == "category"
-            and shown[monitor.feature] == 2
-            and monitor.feature not in seen
-        ):
-            seen.add(monitor.feature)
-            continue
-        found.append((number, monitor.name, monitor.feature))
-    return found
 
 
 def _is_ready(setting: Setting, known: References, column: int, rows: float) -> bool:

@@ -4,8 +4,9 @@ Sums are all that is kept of rows. They begin with what the training profile say
 it says anything; else the first rows that a group has are what is expected of it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from auditspine.processors.drift.scores import Blocks
 REST = 0
 """Stands for all other groups in a contrast."""
 
-_NUMERIC, _GROUP = 3, 6  # sums that are kept of a contrast of places, and of a group
+_GROUP, _NUMERIC, _ODDS = 6, 3, 7  # sums that are kept of a group, of places and of rates
 
 
 class Side(NamedTuple):
@@ -33,6 +34,11 @@ class Side(NamedTuple):
     column: int
     first: int
     second: int
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether two groups are held against each other: by what is answered alone."""
+        return self.second != REST
 
 
 @dataclass(slots=True)
@@ -60,15 +66,31 @@ class GroupBlocks:
             found[:, :, index] = np.where(own, 1.0, np.where(other, 0.0, np.nan))
         return found
 
+    def inputs(
+        self, score: int, telling: Sequence[int], *, of_pairs: bool
+    ) -> tuple[Floats, Floats]:
+        """Give what contrasts are made of: places and rates, each (blocks, rows of a block, …).
+
+        Args:
+            score: Column of the score among places; -1 where there is none.
+            telling: Rates that may tell of a group.
+            of_pairs: Whether for pairs of groups: score and favourable decisions.
+        """
+        if not of_pairs:
+            return self.scores, self.rates[:, :, list(telling)]
+        return self.scores[:, :, [score] if score >= 0 else []], self.favourable
+
 
 class Contrasts(NamedTuple):
     """Block sums of some contrasts; the last axis is contrast by input, the contrast slowest.
 
     Attributes:
+        sides: The contrasts.
         numeric: Of places.
         odds: Of rates.
     """
 
+    sides: Sequence[Side]
     numeric: Blocks
     odds: Blocks
 
@@ -79,9 +101,10 @@ class References:
     Attributes:
         groups: Per column and number: rows, rows with a decision, favourable ones, rows with a
             score, sum of their normal scores, sum of their squares.
-        numeric: Per side: slope's sum, its weight and the scatter, by place.
+        numeric: Per side: slope's sum, its weight and the scatter, by place; of a pair, of the
+            score alone. Its keys are the sides that are looked at.
         odds: Per side: the two sums of Mantel and Haenszel, hits, rows, rows of the first, and as
-            above slope and weight; by rate, the favourable decision behind the others.
+            above slope and weight; by telling rate, of a pair of favourable decisions.
         known: Per column, rows in which the attribute is known, and rows in which it is missing.
     """
 
@@ -91,18 +114,37 @@ class References:
         self.odds: dict[Side, Floats] = {}
         self.known: dict[int, Floats] = {}
 
-    def sides(self, crossed: Sequence[bool]) -> list[Side]:
-        """Give all that can be held against each other: pairs of groups, and each against the rest.
+    def begin(self, crossed: Sequence[bool]) -> None:
+        """Look at all that can be held against each other now: at certain blocks alone.
 
-        The first group of an attribute is the one that others are held against; of two attributes
-        together pairs alone are looked at.
+        That is pairs of groups, and each against the rest. The first group of an attribute is the
+        one that others are held against; of two attributes together pairs alone are looked at.
+
+        Args:
+            crossed: Which attributes are two together, by column.
+        """
+        numbers: dict[int, list[int]] = {}
+        for column, number in sorted(self.groups):
+            numbers.setdefault(column, []).append(number)
+        for column, own in numbers.items():
+            rest = [] if crossed[column] else [number for number in own if number > 1]
+            for pair in (*((number, REST) for number in rest), *combinations(own, 2)):
+                self.numeric.setdefault(Side(column, *pair), np.zeros((_NUMERIC, 0)))
+                self.odds.setdefault(Side(column, *pair), np.zeros((_ODDS, 0)))
+
+    def contrasts(self, blocks: GroupBlocks, score: int, telling: Sequence[int]) -> list[Contrasts]:
+        """Take the block sums of all that is looked at: against the rest, then of pairs.
+
+        Weights are not put to a scale. The arguments are those of :meth:`GroupBlocks.inputs`.
         """
         found = []
-        for column, number in sorted(self.groups):
-            others = [second for at, second in sorted(self.groups) if at == column]
-            if not crossed[column] and number > 1:
-                found.append(Side(column, number, REST))
-            found += [Side(column, number, second) for second in others if second > number]
+        for of_pairs in (False, True):
+            sides = [each for each in sorted(self.numeric) if each.is_pair == of_pairs]
+            if sides:
+                places, rates = blocks.inputs(score, telling, of_pairs=of_pairs)
+                given = blocks.sides(sides)
+                numeric = numeric_contrasts(places, given, np.ones(len(sides)))
+                found.append(Contrasts(sides, numeric, odds_contrasts(rates, given)))
         return found
 
     def note(self, blocks: GroupBlocks, score: int) -> None:
@@ -116,8 +158,9 @@ class References:
         scored = np.full_like(decided, np.nan) if score < 0 else blocks.scores[:, :, score]
         for column in range(blocks.codes.shape[2]):
             code = blocks.codes[:, :, column]
-            seen = self.known.setdefault(column, np.zeros(2))
-            seen += ((code >= 0).sum(), (code == MISSING).sum())
+            rows = np.array([(code >= 0).sum(), (code == MISSING).sum()], dtype=float)
+            if rows.any():
+                self.known[column] = self.known.get(column, np.zeros(2)) + rows
             for number in np.unique(code[code >= 1]).astype(int).tolist():
                 own = code == number
                 sums = [own, *_moments(own, decided)[:2], *_moments(own, scored)]
@@ -125,46 +168,58 @@ class References:
                 known = self.groups.get((column, number), np.zeros(_GROUP))
                 self.groups[column, number] = plus(known, each)
 
-    def learn(self, sides: Sequence[Side], found: Contrasts) -> None:
+    def learn(self, found: Contrasts) -> None:
         """Add block sums of contrasts."""
         numeric, odds = _summed(found.numeric, found.odds)
-        for index, side in enumerate(sides):
+        for index, side in enumerate(found.sides):
             for kept, sums in ((self.numeric, numeric), (self.odds, odds)):
-                own = sums.reshape(*sums.shape[:2], len(sides), -1)[:, :, index]
-                known = kept.get(side, np.zeros((own.shape[1], 0)))
-                kept[side] = plus(_padded(known, own.shape[2]), own)
+                own = sums.reshape(*sums.shape[:2], len(found.sides), -1)[:, :, index]
+                kept[side] = plus(_padded(kept[side], own.shape[2]), own)
+
+    def knows(self, columns: Collection[int]) -> bool:
+        """Tell whether anything is known of some attributes."""
+        return any(column in columns for column in self.known)
+
+    def forget(self, columns: Collection[int]) -> None:
+        """Forget all of some attributes."""
+        self.groups = {key: each for key, each in self.groups.items() if key[0] not in columns}
+        self.known = {key: each for key, each in self.known.items() if key not in columns}
+        self.numeric = {key: each for key, each in self.numeric.items() if key[0] not in columns}
+        self.odds = {key: each for key, each in self.odds.items() if key[0] not in columns}
 
     def state(self) -> tuple[dict[str, list[list[int]]], dict[str, Floats]]:
         """Give the keys, and the arrays in their order; :meth:`load` takes both."""
-        keys = {
-            "groups": [list(key) for key in self.groups],
-            "known": [[column] for column in self.known],
-            "numeric": [list(side) for side in self.numeric],
-            "odds": [list(side) for side in self.odds],
-        }
-        kept: dict[str, Sequence[Floats]] = {
-            "groups": list(self.groups.values()),
-            "known": list(self.known.values()),
-            "numeric": _alike(self.numeric),
-            "odds": _alike(self.odds),
-        }
-        return keys, {name: np.array(arrays) for name, arrays in kept.items() if len(arrays)}
+        keys, arrays = {}, {}
+        for name, kept in self._parts().items():
+            keys[name] = [list(key) for key in sorted(kept)]
+            if kept:
+                width = max(each.shape[-1] for each in kept.values())
+                arrays[name] = np.array([_padded(kept[key], width) for key in sorted(kept)])
+        return keys, arrays
 
     def load(self, keys: Mapping[str, list[list[int]]], arrays: Mapping[str, Floats]) -> None:
         """Go on from a state."""
-        self.groups = {(a, b): each.copy() for (a, b), each in _zipped(keys, arrays, "groups")}
-        self.known = {key[0]: each.copy() for key, each in _zipped(keys, arrays, "known")}
-        self.numeric = {Side(*k): each.copy() for k, each in _zipped(keys, arrays, "numeric")}
-        self.odds = {Side(*key): each.copy() for key, each in _zipped(keys, arrays, "odds")}
+        found: dict[str, list[tuple[list[int], Floats]]] = {
+            name: list(zip(own, arrays[name], strict=True)) if own else []
+            for name, own in keys.items()
+        }
+        self.groups = {(a, b): each.copy() for (a, b), each in found["groups"]}
+        self.known = {key[0]: each.copy() for key, each in found["known"]}
+        self.numeric, self.odds = (
+            {Side(*key): each.copy() for part in "rp" for key, each in found[f"{name}.{part}"]}
+            for name in ("numeric", "odds")
+        )
 
-
-def contrasts(blocks: GroupBlocks, sides: Sequence[Side]) -> Contrasts:
-    """Take the block sums of contrasts, of places and of rates; weights are not put to a scale."""
-    given = blocks.sides(sides)
-    hits = np.concatenate([blocks.rates, blocks.favourable], axis=2)
-    return Contrasts(
-        numeric_contrasts(blocks.scores, given, np.ones(len(sides))), odds_contrasts(hits, given)
-    )
+    def _parts(self) -> dict[str, dict[tuple[int, ...], Floats]]:
+        """Give all arrays: of pairs apart from those against the rest, which are wider."""
+        parts: dict[str, dict[tuple[int, ...], Floats]] = {
+            "groups": {tuple(key): each for key, each in self.groups.items()},
+            "known": {(column,): each for column, each in self.known.items()},
+        }
+        for name, kept in (("numeric", self.numeric), ("odds", self.odds)):
+            parts[f"{name}.r"] = {key: each for key, each in kept.items() if not key.is_pair}
+            parts[f"{name}.p"] = {key: each for key, each in kept.items() if key.is_pair}
+        return parts
 
 
 def linear(odds: Blocks) -> tuple[Floats, Floats]:
@@ -197,22 +252,6 @@ def _moments(own: Flags, values: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _padded(array: Floats, width: int) -> Floats:
-    """Give sums with room for inputs that came later; of rates the last stays the last."""
-    missing = width - array.shape[1]
-    if not missing or not array.size:
-        return np.zeros((len(array), width)) if missing else array
-    if len(array) == _NUMERIC:
-        return np.pad(array, ((0, 0), (0, missing)))
-    return np.insert(array, [array.shape[1] - 1] * missing, 0.0, axis=1)
-
-
-def _alike(kept: Mapping[Side, Floats]) -> list[Floats]:
-    width = max((each.shape[1] for each in kept.values()), default=0)
-    return [_padded(each, width) for each in kept.values()]
-
-
-def _zipped(
-    keys: Mapping[str, list[list[int]]], arrays: Mapping[str, Floats], name: str
-) -> Iterator[tuple[list[int], Floats]]:
-    if keys[name]:
-        yield from zip(keys[name], arrays[name], strict=True)
+    """Give sums with room for inputs that came later."""
+    more = [(0, 0)] * (array.ndim - 1)
+    return np.pad(array, (*more, (0, width - array.shape[-1])))

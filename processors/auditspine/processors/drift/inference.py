@@ -17,9 +17,10 @@ from auditspine.processors.drift.layout import Layout, profiled_inputs
 from auditspine.processors.drift.people import People
 from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.drift.port import Prediction, Profiles
-from auditspine.processors.drift.protected import Membership
+from auditspine.processors.drift.protected import Membership, attribute_name
 from auditspine.processors.drift.rules import Rules
 from auditspine.processors.drift.seen import Seen, artifact
+from auditspine.processors.drift.sentences import of_attribute
 from auditspine.processors.drift.signals import Family, Where
 from auditspine.processors.drift.tables import levels_row
 from auditspine.processors.drift.warming import MOST_INPUTS, begin, collect, ready
@@ -37,10 +38,12 @@ _ORDINALS = {
     "burst": 101,
     "threshold": 102,
     "assessment": 103,
-    "excluded": 110,
-    "group": 130,
+    "monitors": 104,
     "rule": 200,
     "feature": 1000,
+    "excluded": 2000,
+    "group": 3000,
+    "crowded": 4000,
     "monitor": 100_000,
 }
 """Where the ordinals begin of what is derived from one event, by what it is."""
@@ -171,6 +174,7 @@ class ModelWatch:
         """Look for the profile and set the budget: at the first prediction of every report."""
         if not self._seen.profile_event_id:
             self._find_profile(step, event)
+        self._people.forget(self.watch, event, step.policy)
         self._set_budget(step, event)
         body = self._people.assessed(event, artifact(self._seen.model), step.policy)
         if body is not None:
@@ -204,7 +208,7 @@ class ModelWatch:
     def _set_budget(self, step: Step, event: SealedEvent) -> None:
         rows = self._seen.rows_a_week(event.appended_at)
         allowed = step.policy.budget.false_alarms_per_week
-        monitors = max(len(self.watch.monitors), 1)
+        monitors = self._seen.monitors = max(len(self.watch.monitors), 1)
         share = (1 - ERROR_SHARE) * allowed
         self.watch.set_run_length(max(_LEAST_RUN, monitors * rows / share))
 
@@ -215,6 +219,10 @@ class ModelWatch:
             count = sum(each["count"] for each in seen.report["by"].values())
             detail = f"{count} predictions in one report instead of about {usual:.0f}"
             self._tell(step, event, "burst", ("traffic", "traffic.burst", detail), (count, count))
+        if self.watch.fair.left_out and seen.speaks("groups.left_out", event.appended_at):
+            detail = "There are more gaps and proxies of groups than there is room for monitors"
+            what = "protected", "(monitors).too_many", detail
+            self._tell(step, event, "monitors", what, (1, 1))
         unknown = [] if not seen.profile_event_id else self._strange(seen.report["names"])
         drifting = self.watch.drifting()
         for number, (_, own) in enumerate(sorted(seen.report["by"].items())):
@@ -238,21 +246,22 @@ class ModelWatch:
                 self._tell(step, cause, "rule", ("rule", f"rule.{name}", detail), (1, 1), number)
 
     def _remarks(self, step: Step, events: Sequence[SealedEvent], people: Membership) -> None:
-        """Tell of another threshold, of a new group, and of attributes that may not be read."""
+        """Tell of another threshold, of new or too many groups, and of what may not be read."""
         for event in events:
             moved = self._seen.rethresholds(event)
             if moved is not None and self._seen.speaks("(threshold).changed", event.appended_at):
                 self._threshold(step, event, *moved)
-        for stage, rows, kind, words in (
-            ("excluded", people.excluded, "protected", "is excluded by the policy, and came"),
-            ("group", people.begun, "group", "has a group that was not there before"),
+        for stage, rows, kind, what in (
+            ("excluded", people.excluded, "protected", "excluded"),
+            ("group", people.begun, "group", "new"),
+            ("crowded", people.crowded, "group", "too_many"),
         ):
             numbers = Counter[int]()
-            for row, attribute in rows:
-                what = "excluded" if stage == "excluded" else "new"
+            for row, named in rows:
+                attribute = attribute_name(named) if named else "(attributes)"
                 name, cause = f"{attribute}.{what}", events[row]
-                if self._seen.speaks(name, cause.appended_at):
-                    detail = f"The protected attribute {attribute} {words}"
+                if self._seen.speaks(f"{kind}\0{name}", cause.appended_at):
+                    detail = of_attribute(what, attribute if named else "")
                     self._tell(step, cause, stage, (kind, name, detail), (1, 1), numbers[row])
                     numbers[row] += 1
 
@@ -275,7 +284,7 @@ class ModelWatch:
         for row, name, has_room in begin(seen.warming, self.watch.layout.slots, groups):
             monitor = f"{shortened(name, _MOST_NAME)}.new" if has_room else "features.too_many"
             first = events[row]
-            if seen.profile_event_id and seen.speaks(monitor, first.appended_at):
+            if seen.profile_event_id and seen.speaks(f"schema\0{monitor}", first.appended_at):
                 detail = f"the training profile does not know the feature {shortened(name, 80)}"
                 if not has_room:
                     detail = f"there are more than {MOST_INPUTS} features; the rest is not watched"
@@ -286,8 +295,11 @@ class ModelWatch:
 
     def _alarm(self, step: Step, alarm: Alarm, cause: SealedEvent) -> None:
         rank = rank_of(step.policy, alarm, cause)
-        name, at, effect = alarm.monitor.name, cause.appended_at, alarm.effect
-        if self._seen.speaks(name, at, effect, rank, begun=alarm.begun):
+        kind, name, feature = alarm.monitor.kind, alarm.monitor.name, alarm.monitor.feature
+        at, effect = cause.appended_at, alarm.effect
+        # A feature may be named so that one of its monitors is called as one of a group is.
+        key = f"{kind}\0{feature}\0{name}"
+        if self._seen.speaks(key, at, effect, rank, begun=alarm.begun):
             body = signals.of_alarm(self._where(cause), self._family(step), alarm, cause)
             ordinal = _ORDINALS["monitor"] + alarm.index
             step.derived.append(Derived(cause, ordinal, "drift.signalled", body, body["detail"]))
@@ -312,7 +324,7 @@ class ModelWatch:
         return Where(body["deployment"], body["model"], self._seen.profile_event_id)
 
     def _family(self, step: Step) -> Family:
-        monitors = max(len(self.watch.monitors), 1)
+        monitors = self._seen.monitors or max(len(self.watch.monitors), 1)
         share = (1 - ERROR_SHARE) * step.policy.budget.false_alarms_per_week
         rows = self.watch.run_length / monitors * share
         return Family(monitors, rows, step.policy.digest)

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 BOTH = " & "
 """Between two attributes, and their tokens, that are looked at together."""
 
-_OF_GROUPS = re.compile(r"(?P<attribute>.+)\.(?P<first>\d+)(?:-(?P<second>\d+))?\.(?P<what>\w+)")
+_MEASURES = (
+    *("share", "selection_rate", "score", "true_positive_rate", "false_positive_rate"),
+    *("calibration", "delay", "coverage"),
+)
+"""What monitors of groups are of; a feature's monitor has none of these names."""
+
+_OF_GROUPS = re.compile(
+    rf"(?P<attribute>.+)\.(?P<first>\d+)(?:-(?P<second>\d+))?\.(?P<what>{'|'.join(_MEASURES)})"
+)
 _OF_PROXY = re.compile(r"(?P<what>.+)~(?P<attribute>.+)\.(?P<first>\d+)")
 
 

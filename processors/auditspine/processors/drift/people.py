@@ -1,6 +1,7 @@
 """The people that a model decides on at a deployment: their groups, and what became of them."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,11 +10,17 @@ import numpy as np
 from auditspine.processors.drift.bias import Assessment
 from auditspine.processors.drift.errors import ProfileError
 from auditspine.processors.drift.fair_layout import Setting
-from auditspine.processors.drift.fair_profile import profiled_groups, seed
+from auditspine.processors.drift.fair_profile import ProfiledGroup, profiled_groups, seed
 from auditspine.processors.drift.layout import Layout
 from auditspine.processors.drift.naming import BOTH
 from auditspine.processors.drift.policy import DriftPolicy
-from auditspine.processors.drift.protected import Groups, Membership
+from auditspine.processors.drift.protected import (
+    MOST_ATTRIBUTES,
+    Groups,
+    Membership,
+    attribute_name,
+    excluded_by,
+)
 from auditspine.processors.drift.watch import Watch
 from auditspine.processors.projection.port import SealedEvent
 
@@ -39,7 +46,8 @@ class People:
 
     def encode(self) -> bytes:
         """Give it as bytes."""
-        groups = {"numbers": self._groups.numbers, "rows": self._groups.rows}
+        kept_of = ("numbers", "rows", "given", "barred", "full")
+        groups = {name: getattr(self._groups, name) for name in kept_of}
         kept = None if self._assessment is None else self._assessment.encode()
         return json.dumps({"groups": groups, "assessment": kept}).encode()
 
@@ -63,22 +71,43 @@ class People:
         Raises:
             ProfileError: It cannot be used.
         """
-        domain, deployment = event.envelope["domain"], event.body["deployment"]["name"]
-        found = [
-            each
-            for each in profiled_groups(profile, watch.layout, policy.favourable(deployment))
-            if policy.excluded(domain, deployment, each.attribute) is None
-        ]
-        self._groups.expect([(each.attribute, each.token) for each in found], policy)
+        where = event.envelope["domain"], event.body["deployment"]["name"]
+        told = profile.get("groups") or ()  # profiles of before there were groups have none
+        allowed = (each for each in told if excluded_by(each["attribute"], where, policy) is None)
+        found = profiled_groups(allowed, watch.layout, policy.favourable(where[1]))
+        _check(found, policy)
+        names = {attribute_name(each["attribute"]): each["attribute"] for each in told}
+        self._groups.expect([(names[each.attribute], each.token) for each in found], policy)
         setting = self.setting(watch.layout, policy)
         for column, attribute in enumerate(self._groups.attributes):
             numbers = self._groups.numbers[attribute]
-            own = {numbers[each.token]: each for each in found if each.attribute == attribute}
-            if any(number < 1 for number in own):
-                raise ProfileError(f"profile.groups {attribute}: more groups than are compared")
+            own = {
+                numbers[each.token]: each
+                for each in found
+                if each.attribute == attribute and each.token in numbers
+            }
             if own:
-                seed(watch.fair.known, column, own, setting.score)
+                seed(watch.fair.known, column, own, setting.score, setting.telling)
         watch.fair.grow(setting)
+
+    def forget(self, watch: Watch, event: SealedEvent, policy: DriftPolicy) -> None:
+        """Forget what was known of attributes that the policy has excluded since.
+
+        What outcomes wait for keeps its groups and is not read; assessments that were told stay.
+
+        Args:
+            watch: The monitors.
+            event: A prediction; of its domain and deployment are the exclusions.
+            policy: The policy.
+        """
+        where = event.envelope["domain"], event.body["deployment"]["name"]
+        columns = self._groups.forget(where, policy)
+        if not columns:
+            return
+        watch.forget(columns)
+        if self._assessment is not None:
+            for column in columns:
+                self._assessment.forget(self._groups.attributes[column])
 
     def read(self, events: Sequence[SealedEvent], policy: DriftPolicy) -> Membership:
         """Tell which groups predictions are of, and count them for the assessment."""
@@ -123,8 +152,10 @@ class People:
         scores = np.array([each.body["score"] for each in events], dtype=float)
         for column, attribute in enumerate(self._groups.attributes):
             codes = found.codes[:, column]
-            kept.known(attribute, int((codes >= 0).sum()))
-            kept.missing(attribute, int((codes < 0).sum()))
+            known, missing = int((codes >= 0).sum()), int((codes < 0).sum())
+            if known or missing:
+                kept.known(attribute, known)
+                kept.missing(attribute, missing)
             for number in np.unique(codes[codes >= 0]).astype(int).tolist():
                 own = codes == number
                 token = self._groups.token(attribute, number)
@@ -134,3 +165,13 @@ class People:
                     kept.rate(attribute, number, "selection_rate", hits, rows)
                     own_scores = scores[own & np.isfinite(scores)].tolist()
                     kept.values(attribute, number, "score_mean", own_scores)
+
+
+def _check(found: Sequence[ProfiledGroup], policy: DriftPolicy) -> None:
+    """Check that a profile's groups can be compared."""
+    counts = Counter(each.attribute for each in found)
+    for attribute, count in counts.items():
+        if count > policy.fairness.most_groups:
+            raise ProfileError(f"profile.groups {attribute}: more groups than are compared")
+    if len(counts) > MOST_ATTRIBUTES:
+        raise ProfileError(f"profile.groups: more than {MOST_ATTRIBUTES} attributes")

@@ -7,6 +7,8 @@ read: it is counted, and that is all.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from hashlib import sha256
 from itertools import combinations
 from operator import itemgetter
 
@@ -29,6 +31,7 @@ _CROSSED = 3  # attributes, the first, whose intersections are looked at
 _TOGETHER = 4  # times as many groups of two attributes as of one
 _MOST_NAME = 60  # characters of an attribute in a monitor's name
 _MOST_TOKEN = 128
+_MOST_BARRED = 32  # attributes that may not be read and are told apart
 _REMEMBERED = 4096  # combinations of groups that are not looked up again
 _ATTRIBUTE_AND_TOKEN = itemgetter("attribute", "token")
 
@@ -44,6 +47,8 @@ class Membership:
         without: Per row, the attributes that are missing.
         begun: Row and attribute where a group came that was not known after many rows.
         excluded: Row and attribute where one came that may not be read.
+        crowded: Row and attribute where the first group came that is not compared; an empty
+            attribute where the first attribute came that is not looked at.
     """
 
     codes: Floats
@@ -51,6 +56,7 @@ class Membership:
     without: list[tuple[str, ...]]
     begun: list[tuple[int, str]] = field(default_factory=list)
     excluded: list[tuple[int, str]] = field(default_factory=list)
+    crowded: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -60,10 +66,17 @@ class Groups:
     Attributes:
         numbers: Per attribute, in the order of the codes' columns, the number of each token.
         rows: Rows in which each attribute was known, until its groups count as known.
+        given: What events call attributes whose names had to be changed.
+        barred: Attributes that came and may not be read, the first of them; their names alone.
+        full: Attributes of which there are more groups than are compared; see
+            :attr:`Membership.crowded`.
     """
 
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
+    barred: list[str] = field(default_factory=list)
+    full: list[str] = field(default_factory=list)
     _seen: dict[object, "_Own"] = field(default_factory=dict, repr=False)
 
     @property
@@ -82,15 +95,37 @@ class Groups:
 
     def expect(self, groups: Iterable[tuple[str, str]], policy: DriftPolicy) -> None:
         """Number the groups of a training profile, by attribute and token, before others."""
-        for attribute, token in groups:
-            if self._begin(attribute):
+        for raw, token in groups:
+            attribute = attribute_name(raw)
+            if self._begin(raw):
                 self._number(attribute, token, policy)
                 self.rows[attribute] = policy.monitors.warm_up_rows
+
+    def forget(self, where: tuple[str, str], policy: DriftPolicy) -> list[int]:
+        """Forget the groups of attributes that a policy has excluded since they were read.
+
+        An attribute keeps its column, of which nothing is read; without the exclusion its groups
+        are numbered anew.
+
+        Args:
+            where: Domain and deployment of a prediction.
+            policy: The policy.
+
+        Returns:
+            Columns of what may not be read.
+        """
+        barred = self._unread(where, policy)
+        for name in barred:
+            if self.numbers[name]:
+                self._seen.clear()
+            self.numbers[name] = {}
+            self.rows.pop(name, None)
+        return [column for column, name in enumerate(self.numbers) if name in barred]
 
     def read(self, events: Sequence[SealedEvent], policy: DriftPolicy) -> Membership:
         """Tell which groups predictions are of; number those that come for the first time."""
         found = Membership(np.zeros((0, 0)), [], [])
-        first = dict.fromkeys(self.numbers, 0)
+        first, unread = dict.fromkeys(self.numbers, 0), list[tuple[str, ...]]()
         for row, event in enumerate(events):
             given = tuple(map(_ATTRIBUTE_AND_TOKEN, event.body.get("protected") or ()))
             where = event.envelope["domain"], event.body["deployment"]["name"]
@@ -104,7 +139,10 @@ class Groups:
             found.without.append(own.without)
             found.excluded += [(row, name) for name in own.excluded]
             found.begun += [(row, name) for name in self._new(own, policy)]
-        found.codes = self._codes(found.members, first)
+            found.crowded += [(row, name) for name in own.beyond if name not in self.full]
+            self.full += [name for name in own.beyond if name not in self.full]
+            unread.append(own.unread)
+        found.codes = self._codes(found, unread, first)
         return found
 
     def _look(
@@ -112,19 +150,45 @@ class Groups:
     ) -> "_Own":
         """Number the groups that attributes and tokens name."""
         tokens: dict[str, str] = {}
-        excluded = []
+        excluded, beyond = dict[str, None](), dict[str, None]()
         for raw, token in given:
-            attribute = as_name(shortened(raw, _MOST_NAME)).replace(BOTH, " and ")
-            if policy.excluded(*where, attribute) is not None:
-                excluded.append(attribute)
-            elif self._begin(attribute) and attribute not in tokens and token:
-                tokens[attribute] = shortened(token, _MOST_TOKEN)
+            attribute, barred = attribute_name(raw), excluded_by(raw, where, policy)
+            if barred is not None:
+                excluded[self._barred(*barred)] = None
+            elif not self._begin(raw):
+                beyond[""] = None
+            elif attribute not in tokens and token:
+                tokens[attribute] = token_name(token)
         before = {name: len(self.numbers[name]) for name in tokens}
         members = tuple(self._members(tokens, policy))
+        beyond |= {name: None for name, number, _ in members if not number and name in tokens}
         fresh = tuple(name for name in tokens if len(self.numbers[name]) > before[name])
+        unread = self._unread(where, policy)
         plain = (name for name in self.numbers if not self.is_crossed(name))
-        without = tuple(name for name in plain if name not in tokens)
-        return _Own(members, without, tuple(tokens), fresh, tuple(excluded))
+        without = tuple(name for name in plain if name not in tokens and name not in unread)
+        told = tuple(excluded), tuple(beyond)
+        return _Own(members, without, tuple(tokens), fresh, *told, unread)
+
+    def _barred(self, name: str, pattern: str) -> str:
+        """Give what an excluded attribute is counted as: of very many, the policy's pattern."""
+        if name not in self.barred:
+            if len(self.barred) >= _MOST_BARRED:
+                return pattern
+            self.barred.append(name)
+        return name
+
+    def _unread(self, where: tuple[str, str], policy: DriftPolicy) -> tuple[str, ...]:
+        """Give the known attributes that may not be read."""
+        if not policy.exclusions:
+            return ()
+        raw = {
+            name: [self.given.get(each, each) for each in name.split(BOTH)] for name in self.numbers
+        }
+        return tuple(
+            name
+            for name, parts in raw.items()
+            if any(excluded_by(each, where, policy) is not None for each in parts)
+        )
 
     def _remember(self, key: object, own: "_Own") -> None:
         """Keep what is known of the same attributes and tokens, now that they are numbered."""
@@ -141,35 +205,48 @@ class Groups:
             elif name in own.fresh:
                 yield name
 
-    def _codes(self, members: Sequence[Sequence[Member]], first: Mapping[str, int]) -> Floats:
+    def _codes(
+        self, found: Membership, unread: Sequence[Sequence[str]], first: Mapping[str, int]
+    ) -> Floats:
         columns = {name: column for column, name in enumerate(self.numbers)}
-        codes = np.full((len(members), len(columns)), MISSING)
+        codes = np.full((len(found.members), len(columns)), MISSING)
         for name, row in first.items():
             codes[:row, columns[name]] = np.nan
-        for row, own in enumerate(members):
+        for row, (own, barred) in enumerate(zip(found.members, unread, strict=True)):
             for name, number, _ in own:
                 codes[row, columns[name]] = number
+            for name in barred:
+                codes[row, columns[name]] = np.nan
         return codes
 
     def _members(self, tokens: Mapping[str, str], policy: DriftPolicy) -> Iterator[Member]:
-        """Number a row's groups, and those of two attributes together."""
-        for name, token in tokens.items():
-            yield name, self._number(name, token, policy), token
+        """Number a row's groups, and those of two attributes together.
+
+        What is beyond those that are compared is not told apart, by token or together with others.
+        """
+        numbers = {name: self._number(name, token, policy) for name, token in tokens.items()}
+        for name, number in numbers.items():
+            yield name, number, tokens[name] if number else ""
         if not policy.fairness.intersections:
             return
         plain = [name for name in self.numbers if not self.is_crossed(name)][:_CROSSED]
         for first, second in combinations(sorted(name for name in plain if name in tokens), 2):
             name, token = f"{first}{BOTH}{second}", f"{tokens[first]}{BOTH}{tokens[second]}"
             self.numbers.setdefault(name, {})
-            yield name, self._number(name, token, policy), token
+            is_known = numbers[first] and numbers[second]
+            number = self._number(name, token, policy) if is_known else int(BEYOND)
+            yield name, number, token if number else ""
 
-    def _begin(self, attribute: str) -> bool:
+    def _begin(self, raw: str) -> bool:
         """Look at an attribute from now on; tell whether there is room for it."""
+        attribute = attribute_name(raw)
         if attribute in self.numbers:
             return True
         if sum(not self.is_crossed(each) for each in self.numbers) >= MOST_ATTRIBUTES:
             return False
         self.numbers[attribute] = {}
+        if attribute != raw:
+            self.given[attribute] = raw
         return True
 
     def _number(self, attribute: str, token: str, policy: DriftPolicy) -> int:
@@ -185,10 +262,53 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """What a row is of; and its attributes: missing, known, with a new group, and excluded."""
+    """What a row is of; and its attributes.
+
+    They are missing, known, with a new group, excluded, with a group beyond those that are
+    compared, and those that may not be read whether they came or not.
+    """
 
     members: tuple[Member, ...]
     without: tuple[str, ...]
     known: tuple[str, ...]
     fresh: tuple[str, ...]
     excluded: tuple[str, ...]
+    beyond: tuple[str, ...]
+    unread: tuple[str, ...]
+
+
+def attribute_name(raw: str) -> str:
+    """Give what an attribute is called: its name, if no monitor's name can be misread by it.
+
+    Else what is left of it, with a mark that tells it from others.
+    """
+    plain = as_name(raw).replace(BOTH, " and ").replace("~", "-")
+    if plain == raw and len(plain) <= _MOST_NAME:
+        return plain
+    mark = sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain[: _MOST_NAME - 10]}…#{mark}"
+
+
+def token_name(raw: str) -> str:
+    """Give a token, or of a very long one what tells it from others."""
+    return shortened(raw, _MOST_TOKEN)
+
+
+def excluded_by(raw: str, where: tuple[str, str], policy: DriftPolicy) -> tuple[str, str] | None:
+    """Give an attribute that may not be read, and the policy's pattern; None if it may be.
+
+    Of two attributes together it is the one of them that may not be.
+
+    Args:
+        raw: The attribute, as an event calls it or as monitors do.
+        where: Domain and deployment.
+        policy: The policy.
+    """
+    if not policy.exclusions:
+        return None
+    for name in (raw, *raw.split(BOTH), attribute_name(raw)):
+        rule = policy.excluded(*where, name)
+        if rule is not None:
+            pattern = next(each for each in rule.attributes if fnmatchcase(name, each))
+            return name, pattern
+    return None

@@ -38,6 +38,7 @@ class Seen:
         report: What was seen since the last report.
         usual: Predictions in a report on average, and how many reports there were, by hour of day.
         thresholds: The last threshold by configuration of the deployment, and the latest of all.
+        monitors: Monitors among which the budget of false alarms was shared last.
     """
 
     tenant: str
@@ -53,6 +54,7 @@ class Seen:
     report: dict[str, Any] = field(default_factory=dict)
     usual: dict[str, tuple[float, int]] = field(default_factory=dict)
     thresholds: dict[str, float] = field(default_factory=dict)
+    monitors: int = 0
 
     @classmethod
     def begin(cls, event: SealedEvent) -> "Seen":
@@ -73,8 +75,9 @@ class Seen:
         return seen
 
     def encode(self) -> bytes:
-        """Give it as bytes."""
-        return json.dumps(asdict(self), separators=(",", ":")).encode()
+        """Give it as bytes, the same whatever was told first."""
+        kept = {**asdict(self), "signalled": dict(sorted(self.signalled.items()))}
+        return json.dumps(kept, separators=(",", ":")).encode()
 
     def rows_a_week(self, at: int) -> float:
         """Give how many predictions are to be expected in a week; older traffic counts less."""

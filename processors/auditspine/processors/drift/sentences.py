@@ -41,6 +41,22 @@ def sentence(alarm: Alarm) -> str:
     return _of_an_input(alarm)
 
 
+def of_attribute(what: str, attribute: str) -> str:
+    """Say what is remarkable of a protected attribute.
+
+    Args:
+        what: ``excluded``, ``new`` or ``too_many``.
+        attribute: Its name; empty for all together.
+    """
+    if what == "excluded":
+        return f"The protected attribute {attribute} is excluded by the policy, and came"
+    if what == "new":
+        return f"The protected attribute {attribute} has a group that was not there before"
+    if not attribute:
+        return "There are more protected attributes than are looked at; the first are"
+    return f"The protected attribute {attribute} has more groups than are compared; the first are"
+
+
 def _of_an_input(alarm: Alarm) -> str:
     monitor, effect = alarm.monitor, alarm.effect
     subject = monitor.name.rpartition(".")[0] or monitor.name

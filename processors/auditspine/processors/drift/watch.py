@@ -134,6 +134,13 @@ class Watch:
         if self._rest is not None:
             self._rest = self._rest.widened(len(self.layout.places), len(self.layout.rates))
 
+    def forget(self, columns: Sequence[int]) -> None:
+        """Forget the monitors, and what is known, of attributes of people by their columns."""
+        self.fair.forget(columns)
+        if self._rest is not None:
+            kept = [each for each in columns if each < self._rest.codes.shape[1]]
+            self._rest.codes[:, kept] = np.nan
+
     def take(self, rows: Rows, setting: Setting) -> Iterator[Alarm | Levels]:
         """Take rows; yield alarms in order of rows and monitors, and now and then how all stand.
 
