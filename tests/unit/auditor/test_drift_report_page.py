@@ -118,6 +118,14 @@ def test_an_alert_says_what_was_done_and_what_may_be_behind_it(few) -> None:
         assert said in text, said
 
 
+def test_what_a_person_said_is_there_before_their_event_has_landed() -> None:
+    found = build(material())
+    unlanded = tuple(replace(each, disposition="", rationale="") for each in found.alerts)
+    text = Page(to_html(replace(found, alerts=unlanded))).text
+    assert "disposition data_quality: The bureau sent amounts" in text
+    assert "it was over by itself" not in text
+
+
 def test_each_feature_is_a_line_that_unfolds(many) -> None:
     page = Page(many)
     rows = [each for each in page.all("details") if each.get("class", "").startswith("feature")]
@@ -129,7 +137,9 @@ def test_each_feature_is_a_line_that_unfolds(many) -> None:
 
 
 def test_with_few_features_they_are_unfolded(few) -> None:
-    rows = [each for each in Page(few).all("details") if each.get("class", "").startswith("feature")]
+    rows = [
+        each for each in Page(few).all("details") if each.get("class", "").startswith("feature")
+    ]
     assert len(rows) == 5
     assert all("open" in each for each in rows)
 

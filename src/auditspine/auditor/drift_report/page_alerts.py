@@ -42,22 +42,28 @@ def _facts(alert: AlertStory) -> str:
     acknowledged = "by nobody" if alert.state == "open" else "-"
     if alert.acknowledged_by:
         acknowledged = f"by {text(alert.acknowledged_by)}, {when(alert.acknowledged_at)}"
-    if alert.disposition:
-        said = f"<strong>{words(alert.disposition)}</strong>: {text(alert.rationale)}"
-    else:
-        said = "none yet" if alert.state != "resolved" else "none: it was over by itself"
     facts = (
         ("began to move", since),
         ("raised", when(alert.raised_at)),
         ("actions", ", ".join(map(words, alert.actions)) or "recorded only"),
         ("owner", text(alert.owner) or "-"),
         ("acknowledged", acknowledged),
-        ("disposition", said),
+        ("disposition", _disposition(alert)),
         ("over since", when(alert.resolved_at) if alert.resolved_at else "not over"),
         ("id", f"<code>{text(alert.alert_id)}</code>"),
     )
     inner = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
     return f'<dl class="facts">{inner}</dl>'
+
+
+def _disposition(alert: AlertStory) -> str:
+    """Give what a person said; as the processor holds it until their event itself has landed."""
+    if alert.disposition:
+        return f"<strong>{words(alert.disposition)}</strong>: {text(alert.rationale)}"
+    noted = [each for each in alert.history if each.what == "dispositioned"]
+    if noted:
+        return text(noted[-1].detail)
+    return "none yet" if alert.state != "resolved" else "none: it was over by itself"
 
 
 def _analysis(analysis: Analysis | None) -> str:
