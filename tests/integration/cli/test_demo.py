@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,7 @@ def test_the_demo_stops_the_line_verifies_and_names_the_altered_row(tmp_path) ->
     assert "the guard says serve again" in told
     assert re.search(r"external.audit@harbor.example +auditor +restricted +not used yet", told)
     assert re.search(r"^black\.\d\.selection_rate +1,655 +1,6\d\d, after", told, re.MULTILINE)
+    assert_what_staff_did_to_a_group_is_found(told, tmp_path)
     assert_the_gate_and_what_went_past_it(told)
     assert "VERIFIED  " in told
     assert re.search(r"DEFECTS  .* 1 defect$", told, re.MULTILINE)
@@ -41,6 +43,29 @@ def test_the_demo_stops_the_line_verifies_and_names_the_altered_row(tmp_path) ->
     assert named is not None
     assert f"verify names the row: {named[1]} position {named[2]}" in told
     assert "the row was put back, and everything verifies again" in told
+
+
+def assert_what_staff_did_to_a_group_is_found(told: str, root: Path) -> None:
+    began = told.index("At the branches, staff begin to overrule the model")
+    told = told[began : told.index("Past the gate:")]
+    assert "3,000 predictions; from 2,400 on, 57 of the group were rejected" in told
+    for monitor in ("black.2.selection_rate", "black.1-2.selection_rate"):
+        row = rf"^{re.escape(monitor)} +2,400 +2,5\d\d, after 1\d\d rows"
+        assert re.search(row, told, re.MULTILINE), monitor
+    assert "The model decides in favour of black group 2 in " in told
+    assert "0 monitors signalled in the 2,400 applications before" in told
+    alert = re.search(r"(alert-\w+): review, for decisions of risk class high", told)
+    assert alert is not None
+    assert re.search(r"began +[\d:.]{11} to [\d:.]{11} UTC; application 2,400 came at", told)
+    assert re.search(r"groups +.*black group 2$", told, re.MULTILINE)
+    assert re.search(r"likeliest +policy_drift, \d\d%", told)
+    assert "decisions moved although neither features nor scores did" in told
+    assert f"{alert[1]}: policy_drift by anna.berg@harbor.example; now review, resolved" in told
+    page = re.search(r"how sure that is: (\S+\.html)", told)
+    assert page is not None
+    report = (root / page[1]).read_text("utf-8")
+    assert f"<code>{alert[1]}</code>" in report
+    assert "branches overruled without a reason" in report
 
 
 def assert_the_gate_and_what_went_past_it(told: str) -> None:
@@ -61,7 +86,7 @@ def assert_the_gate_and_what_went_past_it(told: str) -> None:
     assert f"by {decision_id}: these guards obey release decisions" in told
     rows = re.findall(rf"^(mortgage-\S+) +(\d) +(\w+) +{decision_id}$", told, re.MULTILINE)
     assert [(version, verdict) for _, version, verdict in rows] == [
-        *[("2", "allowed")] * 3,
+        *[("2", "allowed")] * 4,
         ("1", "bypassed"),
     ]
     bypassing = rows[-1][0]

@@ -30,6 +30,17 @@ _ALERTS = """
     WHERE tenant = {tenant:String} AND deployment = {deployment:String}
     ORDER BY raised_at, alert_id
 """
+_ANALYSIS = """
+    SELECT body FROM committed_evidence
+    WHERE tenant = {tenant:String} AND event_type = 'investigation.analysed'
+        AND JSONExtractString(body, 'deployment', 'name') = {deployment:String}
+    ORDER BY position LIMIT 1
+"""
+_CAME = """
+    SELECT toUnixTimestamp64Milli(appended_at) FROM committed_evidence
+    WHERE tenant = {tenant:String} AND event_type = 'prediction.made'
+        AND JSONExtractString(body, 'prediction_id') = {prediction:String}
+"""
 _T = TypeVar("_T")
 
 
@@ -107,6 +118,17 @@ class Log:
     def alert(self, place: Place, feature: str) -> Raised | None:
         """Give the alert of a feature, or ``None``."""
         return next((each for each in self.alerts(place) if feature in each.features), None)
+
+    def analysis(self, place: Place) -> str | None:
+        """Give the body of the first analysis at a deployment as JSON, or ``None``."""
+        rows = self._ask(_ANALYSIS, place)
+        return rows[0][0] if rows else None
+
+    def came(self, place: Place, row: int) -> float | None:
+        """Give when the broker took a row, seconds since 1970; ``None`` before it has landed."""
+        asked = {"tenant": self._tenant, "prediction": f"{place.ref.name}-{row}"}
+        rows = self._client.query(_CAME, parameters=asked).result_rows
+        return rows[0][0] / 1000 if rows else None
 
     def _ask(self, sql: str, place: Place) -> Sequence[Sequence[Any]]:
         asked = {"tenant": self._tenant, "deployment": place.ref.name}

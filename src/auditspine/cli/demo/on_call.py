@@ -10,6 +10,7 @@ from auditspine.cli.demo.replay import NEW_FEATURE, Place
 from auditspine.cli.demo.stage import Stage, check
 from auditspine.cli.demo.telling import done, step
 from auditspine.cli.errors import CliError
+from auditspine.cli.settings import Settings
 
 _PERSON = "anna.berg"
 _RESUMED_S = 60.0
@@ -24,14 +25,21 @@ def resume(stage: Stage, alert: Raised) -> None:
     """Let a person take the alert on and end its investigations, until the model serves again."""
     step("What a person does: takes it on, and lets the model serve again")
     decide, guard = stage.places[0], stage.guards[0]
-    _run(stage, "acknowledge", alert.alert_id, "--comment", "the feed sends per cent since today")
+    say(
+        stage.settings,
+        stage.tenant,
+        "acknowledge",
+        alert.alert_id,
+        "--comment",
+        "the feed sends per cent since today",
+    )
     ended: set[str] = set()
     began = time.monotonic()
     deadline = began + _RESUMED_S
     while check(guard, decide).action != "serve" or not ended:
         for each in _to_end(stage, decide, alert):
             if each not in ended:
-                _run(stage, "disposition", each, *_DISPOSITION)
+                say(stage.settings, stage.tenant, "disposition", each, *_DISPOSITION)
                 ended.add(each)
                 began = time.monotonic()
         if time.monotonic() > deadline:
@@ -51,13 +59,14 @@ def _to_end(stage: Stage, place: Place, first: Raised) -> list[str]:
     return sorted(own, key=lambda each: each != first.alert_id)
 
 
-def _run(stage: Stage, command: str, alert_id: str, *words: str) -> None:
-    """Run a command as the person on call would."""
-    who = f"{_PERSON}@{stage.tenant}.example"
-    shown = ("alerts", command, alert_id, "--by", who, *words)
-    signer = f"{stage.tenant}-on-call"
-    more = (
-        *("--tenant", stage.tenant, "--workload", signer),
-        *("--key", str(key_path(stage.settings, signer))),
-    )
-    run(stage.settings, alerts_command, shown, more)
+def say(settings: Settings, tenant: str, command: str, alert_id: str, *words: str) -> None:
+    """Run a command on an alert as the person on call would.
+
+    Raises:
+        CliError: It ends with another code than 0.
+    """
+    shown = ("alerts", command, alert_id, "--by", f"{_PERSON}@{tenant}.example", *words)
+    signer = f"{tenant}-on-call"
+    key = str(key_path(settings, signer))
+    more = ("--tenant", tenant, "--workload", signer, "--key", key)
+    run(settings, alerts_command, shown, more)

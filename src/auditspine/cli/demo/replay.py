@@ -63,11 +63,19 @@ class Place:
     tokens: Tokens
     deliveries: list[Delivery] = field(default_factory=list)
 
-    def predict(self, row: int, application: Application) -> None:
-        """Answer an application and publish the prediction."""
+    def predict(self, row: int, application: Application, decided: str | None = None) -> None:
+        """Answer an application and publish the prediction.
+
+        Args:
+            row: Its place in the stream.
+            application: The application.
+            decided: The decision of whoever overrules the model; the model's if ``None``.
+        """
         name = f"{self.ref.name}-{row}"
         live = self.live
         body = prediction(name, self.ref, live.ref, live.model, application, self.tokens)
+        if decided is not None:
+            body = body.model_copy(update={"decision": decided})
         envelope = self.client.envelope("request", "application received")
         self.deliveries.append(self.client.publish(PredictionMade(envelope=envelope, body=body)))
 
@@ -121,22 +129,29 @@ def deployed(
                 ("prescreen", "marketing"),
             )
         }
-        run = lender.run.rpartition("-")[2]
-        decide, screen = (_ref(f"mortgage-{use}-{run}", live) for use in ("decide", "screen"))
+        decide, screen = (place_ref(lender, live, use) for use in ("decide", "screen"))
         places = (
             Place("credit decisions", "credit", decide, own["scorer"], live, lender.tokens),
             Place("pre-screening", "marketing", screen, own["prescreen"], live, lender.tokens),
         )
-        _change(own["release-desk"], places, "deployed", "approved release, replayed live")
-        try:
+        with serving_at(own["release-desk"], places):
             yield places
-        finally:
-            _change(own["release-desk"], places, "retired", "the replay ended")
 
 
-def _ref(name: str, live: Live) -> ArtifactRef:
-    content = live.ref.digest + name.encode()
-    return ref("deployment", name, live.ref.version, content)
+@contextmanager
+def serving_at(desk: AuditClient, places: Sequence[Place]) -> Iterator[None]:
+    """Have the model deployed at places for the length of a block, as the release desk says."""
+    _change(desk, places, "deployed", "approved release, replayed live")
+    try:
+        yield
+    finally:
+        _change(desk, places, "retired", "the replay ended")
+
+
+def place_ref(lender: Lender, live: Live, use: str) -> ArtifactRef:
+    """Give the deployment for a use, named for the lender's run alone."""
+    name = f"mortgage-{use}-{lender.run.rpartition('-')[2]}"
+    return ref("deployment", name, live.ref.version, live.ref.digest + name.encode())
 
 
 def _change(

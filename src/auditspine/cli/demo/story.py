@@ -25,6 +25,7 @@ from auditspine.cli.demo.bypass import bypass
 from auditspine.cli.demo.defence import named, rebuild_release, replay_decisions
 from auditspine.cli.demo.deployment import GATED, TENANTS, Keys, make_client, register
 from auditspine.cli.demo.drift_story import tell_drift
+from auditspine.cli.demo.fairness_story import tell_fairness
 from auditspine.cli.demo.found import Raised
 from auditspine.cli.demo.identity import served
 from auditspine.cli.demo.lender import Lender
@@ -72,6 +73,7 @@ def tell(data_dir: Path | None) -> None:
         _review(settings, lenders)
         gated = next(each for each in lenders if each.tenant == GATED)
         alert = tell_drift(settings, keys, gated, receiver)
+        tell_fairness(settings, keys, gated)
         bypass(settings, keys, gated, receiver)
         land(settings)
         replay_decisions(settings)
