@@ -63,12 +63,6 @@ def test_outcomes_that_were_seen_once_are_never_missed(log) -> None:
     assert days(log, 60) == []
 
 
-def test_nothing_is_missed_where_nothing_would_tell_of_outcomes() -> None:
-    log = Log(POLICY)
-    log.deploy()
-    assert days(log, 60, 0) == []
-
-
 def test_nothing_is_missed_where_nothing_is_due() -> None:
     log = Log()
     log.deploy()

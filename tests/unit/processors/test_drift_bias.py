@@ -174,7 +174,7 @@ def test_what_is_excluded_is_listed_also_where_nothing_carried_it() -> None:
     listed = [(each["attribute"], each["predictions"]) for each in body["exclusions"]]
     assert listed == [("ethnic_group", 1), ("ethnic_origin", 5), ("faith", 0)]
     assert {each["jurisdiction"] for each in body["exclusions"]} == {"FR"}
-    assert _body(made, policy, basis="outcomes") is None  # an outcome carries none
+    assert _body(made, policy, basis="outcomes")["exclusions"] == ()  # an outcome carries none
 
 
 def test_nothing_is_said_without_an_attribute_or_an_exclusion() -> None:

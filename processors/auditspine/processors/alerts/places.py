@@ -75,7 +75,6 @@ class Place:
             before that.
         reports: How many reports told that it serves, 2 for more.
         served: Clock of the first report since outcomes are expected; None before it.
-        assessed: Whether its decisions about groups were ever assessed.
         answered: Whether anything ever told of an outcome.
         unanswered: Whether an alert was raised that outcomes never came.
         first_at: When its first prediction was taken, microseconds; None before its first report.
@@ -87,7 +86,6 @@ class Place:
     elsewhere: str | None = None
     reports: int = 0
     served: int | None = None
-    assessed: bool = False
     answered: bool = False
     unanswered: bool = False
     first_at: int | None = None
@@ -135,7 +133,6 @@ class Place:
             got.get("elsewhere"),
             got.get("reports", 0),
             got.get("served"),
-            got.get("assessed", False),
             got.get("answered", False),
             got.get("unanswered", False),
             got.get("first_at"),

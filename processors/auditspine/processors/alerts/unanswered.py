@@ -1,9 +1,8 @@
 """Outcomes that never come: predictions are long due, and nothing ever told of an outcome. Pure.
 
 What monitors of outcomes signal rests on outcomes; where there are none, none can signal. That
-there are outcomes is known by signals and assessments of them. An assessment comes once its period
-is over, and only of models whose predictions carry a protected attribute: of others, whose
-outcomes may come without a word here, nothing is raised.
+there are outcomes is known by signals and assessments of them; an assessment comes with the first
+outcome after its period.
 """
 
 from dataclasses import replace
@@ -33,7 +32,7 @@ def reported(step: Step, seen: Seen) -> None:
         step.book.put_place(step.tenant, seen.place, replace(place, served=step.now))
         return
     period = step.policy.fairness.assess_minutes * MINUTE_MS
-    if not place.assessed or step.now < place.served + due + period + _DAY_MS:
+    if step.now < place.served + due + period + _DAY_MS:
         return
     days = (step.now - place.served) // _DAY_MS
     title = (
@@ -48,15 +47,10 @@ def reported(step: Step, seen: Seen) -> None:
 
 
 def assessed(step: Step, event: SealedEvent) -> None:
-    """Take ``bias.assessed``: of decisions, outcomes would be assessed as well."""
+    """Take ``bias.assessed``: one of outcomes tells that there are some."""
     body = event.body
-    where = Ref.of(body["deployment"]).name, Ref.of(body["model"]).digest
     if body["basis"] == "outcomes":
-        _answered(step, where)
-        return
-    place = step.book.place(step.tenant, where)
-    if body["attributes"] and not place.assessed:
-        step.book.put_place(step.tenant, where, replace(place, assessed=True))
+        _answered(step, (Ref.of(body["deployment"]).name, Ref.of(body["model"]).digest))
 
 
 def heard(step: Step, sign: Sign, where: tuple[str, str]) -> None:

@@ -168,7 +168,9 @@ class Assessment:
         errors: tuple[int, int] | None = None,
         overdue: int = 0,
     ) -> dict[str, Any] | None:
-        """Give the body of ``bias.assessed``; None when there is nothing to say.
+        """Give the body of ``bias.assessed``; None when there is nothing to say of decisions.
+
+        Of outcomes there always is: how many came, how many are overdue, and how many were wrong.
 
         Args:
             deployment: The deployment, as an event has it.
@@ -181,7 +183,7 @@ class Assessment:
             overdue: Predictions whose outcome became overdue.
         """
         exclusions = [] if basis == "outcomes" else list(self._exclusions(cause, policy))
-        if not self.seen and not self.groups and not exclusions:
+        if basis == "decisions" and not (self.seen or self.groups or exclusions):
             return None
         least = policy.fairness.least_group_rows
         groups = list(self._groups(least))[:_MOST_GROUPS]
