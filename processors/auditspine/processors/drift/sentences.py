@@ -75,7 +75,10 @@ def _of_an_input(alarm: Alarm) -> str:
 def _of_people(alarm: Alarm, named: Named) -> str:
     mean, found, who = alarm.expected[0], alarm.found[0], _who(named)
     if named.is_proxy:
-        return f"{named.what} tells of {who}: by {found:+.2f} instead of {mean:+.2f}"
+        more = "more" if abs(found) > abs(mean) else "less"
+        return (
+            f"{named.what} tells {more} of {who} than it did: {found:+.2f} instead of {mean:+.2f}"
+        )
     if alarm.monitor.kind == "fairness":
         if named.what == "score":
             return (
