@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from auditspine.processors.drift import naming
+from auditspine.processors.drift import fair, naming
 from auditspine.processors.drift.policy import shipped_policy
 from auditspine.processors.drift.policy_parts import Excluded, Fairness, MonitorSettings
 from auditspine.processors.drift.port import FoundProfile
 from auditspine.processors.drift.protected import Groups, attribute_name
 from auditspine.schemas.catalogue import event_types
 
+from .alert_events import published
 from .drift_events import numeric, prediction
 from .drift_people import TOKENS, Applicants, profiled
 from .drift_world import World
@@ -63,6 +65,7 @@ def check(made: World) -> None:
         body = kind.model.model_fields["body"].annotation.model_validate(each.body)
         assert body
         _plain(each.body)
+        assert published(each)
     _plain(made.levels)
 
 
@@ -484,6 +487,39 @@ def test_an_excluded_attribute_is_not_taken_as_missing_where_others_may_be_read(
     assert np.isnan(found.codes[100::2]).all()
     assert not any(found.without[100::2])
     assert np.isfinite(found.codes[101::2]).all()
+
+
+def test_of_more_monitors_than_there_is_room_for_gaps_are_watched_and_it_is_told(
+    world, monkeypatch
+) -> None:
+    monkeypatch.setattr(fair, "_MOST_PROXIES", 3)
+    stream = rows_with(
+        lambda _, random: [(name, f"t{random.integers(4)}") for name in ("age", "sex")], 1500
+    )
+    made = world(None, policy(fairness=Fairness(least_group_rows=100))).take(stream)
+    check(made)
+    watched = next(made.fold.watches()).fair.watched
+    kinds = Counter(each.kind for each in watched)
+    assert kinds["proxy"] == 3
+    assert kinds["fairness"] >= 24
+    names = [body["monitor"] for _, body in made.signals("protected")]
+    assert names == ["(monitors).too_many"]
+
+
+def test_the_name_of_any_proxy_fits_and_can_be_read(world) -> None:
+    feature, category = "f" * 256, "c" * 300
+    stream = rows_with(lambda _, random: [("s" * 256, f"t{random.integers(2)}")], 900)
+    random = np.random.default_rng(1)
+    for event in stream:
+        word = category if random.random() < 0.5 else str(random.choice(["b", "c"]))
+        event.body["features"].append({"name": feature, "number": None, "text": word})
+    made = world(None, policy()).take(stream)
+    check(made)
+    proxies = [each for each in next(made.fold.watches()).fair.watched if each.kind == "proxy"]
+    assert len(proxies) > 3
+    for each in proxies:
+        assert len(each.name) <= 256
+        assert naming.read(each.name).is_proxy
 
 
 def test_no_token_leaves_in_what_others_read(world) -> None:

@@ -38,7 +38,7 @@ from auditspine.processors.drift.protected import MISSING
 from auditspine.processors.drift.scores import Blocks
 
 _PANELS = (RATE, PLACE, CONTRAST, ODDS)
-_MOST = 4000  # monitors of groups of one model
+_MOST, _MOST_PROXIES = 4000, 2000  # monitors of groups of one model, and proxies among them
 
 
 class FairWatch:
@@ -140,9 +140,12 @@ class FairWatch:
         """
         self.known.begin(setting.crossed)
         keys = {(each.panel, each.side, each.of): each for each in self.watched}
-        room = _MOST - len(keys)
         found = new_monitors(setting, self.known, keys)
-        self.left_out, added = len(found) > room, found[:room]
+        proxies = [each for each in found if each.kind == "proxy"]
+        room = max(_MOST_PROXIES - sum(each.kind == "proxy" for each in self.watched), 0)
+        added = [*(each for each in found if each.kind != "proxy"), *proxies[:room]]
+        added = added[: _MOST - len(keys)]
+        self.left_out = len(added) < len(found)
         if added:
             before = [len(each) for each in self._panels]
             for panel in _PANELS:

@@ -7,10 +7,11 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from auditspine.processors.drift.fair_reference import References, Side
-from auditspine.processors.drift.layout import SCORE, Layout, Monitor
+from auditspine.processors.drift.layout import SCORE, Layout, Monitor, NumericInput
 from auditspine.processors.drift.mixture import Floats
 from auditspine.processors.drift.naming import of_group, of_pair, of_proxy
 from auditspine.processors.drift.policy_parts import Fairness
+from auditspine.processors.projection.fit import shortened
 
 RATE, PLACE, CONTRAST, ODDS = range(4)
 """The panels: shares of rows; the score of a group's rows; contrasts of numbers; of shares."""
@@ -20,6 +21,7 @@ SHARE, MISSING_SHARE, FAVOURABLE = -1, -2, -3
 
 _LEAST_SHARE = 1e-4
 _LEAST_VARIANCE = 1e-2
+_MOST_NAME = 160  # characters of a rate's name in a proxy's
 _TELLING = ("category", "missing", "constant")
 
 
@@ -89,8 +91,9 @@ class Setting:
     def score(self) -> int:
         """Column of the score among places; -1 where there is none."""
         slot = self.layout.slots.get(SCORE)
-        has_place = slot is not None and any(each is slot.given for each in self.layout.placed)
-        return slot.score if slot is not None and has_place else -1
+        if slot is None or not isinstance(slot.given, NumericInput) or slot.given.profile.constant:
+            return -1
+        return slot.score
 
     @property
     def telling(self) -> list[int]:
@@ -117,19 +120,14 @@ def new_monitors(
 ) -> list[Watched]:
     """Give the monitors that there are enough rows for now, and that are not there yet.
 
-    What matters most comes first.
+    Proxies of features come last: there may not be room for all.
     """
     found = [
         *_of_attributes(setting, known),
         *_of_groups(setting, known),
-        *sorted(_of_contrasts(setting, known), key=_importance),
+        *sorted(_of_contrasts(setting, known), key=lambda each: bool(each.feature)),
     ]
     return [each for each in found if (each.panel, each.side, each.of) not in watched]
-
-
-def _importance(watched: Watched) -> tuple[bool, bool]:
-    """Order gaps before proxies, of which the score's come first: there may not be room for all."""
-    return watched.kind == "proxy", bool(watched.feature)
 
 
 def _of_attributes(setting: Setting, known: References) -> Iterator[Watched]:
@@ -217,7 +215,8 @@ def _of_rates(
         if side.is_pair:
             name, kind = of_pair(attribute, side.first, side.second, "selection_rate"), "fairness"
         else:
-            name, kind = of_proxy(rates[of].name, attribute, side.first), "proxy"
+            given = shortened(rates[of].name, _MOST_NAME)
+            name, kind = of_proxy(given, attribute, side.first), "proxy"
         feature = "" if side.is_pair else rates[of].feature
         yield Watched(
             *(ODDS, side, of, name, kind, feature),

@@ -253,5 +253,5 @@ def _moments(own: Flags, values: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _padded(array: Floats, width: int) -> Floats:
     """Give sums with room for inputs that came later."""
-    more = [(0, 0)] * (array.ndim - 1)
-    return np.pad(array, (*more, (0, width - array.shape[-1])))
+    more = width - array.shape[-1]
+    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, more)]) if more else array

@@ -219,7 +219,8 @@ class ModelWatch:
             count = sum(each["count"] for each in seen.report["by"].values())
             detail = f"{count} predictions in one report instead of about {usual:.0f}"
             self._tell(step, event, "burst", ("traffic", "traffic.burst", detail), (count, count))
-        if self.watch.fair.left_out and seen.speaks("groups.left_out", event.appended_at):
+        at, left_out = event.appended_at, self.watch.fair.left_out
+        if left_out and seen.speaks("groups.left_out", at, begun=False):
             detail = "There are more gaps and proxies of groups than there is room for monitors"
             what = "protected", "(monitors).too_many", detail
             self._tell(step, event, "monitors", what, (1, 1))

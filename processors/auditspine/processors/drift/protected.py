@@ -132,7 +132,8 @@ class Groups:
             own = self._seen.get((len(self.numbers), where, given))
             if own is None:
                 own = self._look(given, where, policy)
-                self._remember((len(self.numbers), where, given), own)
+                if len(given) <= 2 * MOST_ATTRIBUTES:
+                    self._remember((len(self.numbers), where, given), own)
                 for name in self.numbers:
                     first.setdefault(name, row)
             found.members.append(own.members)
