@@ -48,7 +48,7 @@ def test_the_demo_stops_the_line_verifies_and_names_the_altered_row(tmp_path) ->
 def assert_what_staff_did_to_a_group_is_found(told: str, root: Path) -> None:
     began = told.index("At the branches, staff begin to overrule the model")
     told = told[began : told.index("Past the gate:")]
-    assert "3,000 predictions; from 2,400 on, 57 of the group were rejected" in told
+    assert "3,000 predictions; from 2,400 on, 46 black applicants were rejected" in told
     for monitor in ("black.2.selection_rate", "black.1-2.selection_rate"):
         row = rf"^{re.escape(monitor)} +2,400 +2,5\d\d, after 1\d\d rows"
         assert re.search(row, told, re.MULTILINE), monitor
@@ -56,9 +56,9 @@ def assert_what_staff_did_to_a_group_is_found(told: str, root: Path) -> None:
     assert "0 monitors signalled in the 2,400 applications before" in told
     alert = re.search(r"(alert-\w+): review, for decisions of risk class high", told)
     assert alert is not None
-    assert re.search(r"began +[\d:.]{11} to [\d:.]{11} UTC; application 2,400 came at", told)
+    assert re.search(r"began +[\d:.]{12} to [\d:.]{12} UTC; application 2,400 came at", told)
     assert re.search(r"groups +.*black group 2$", told, re.MULTILINE)
-    assert re.search(r"likeliest +policy_drift, \d\d%", told)
+    assert re.search(r"likeliest +policy_drift, \d\d% by judgement", told)
     assert "decisions moved although neither features nor scores did" in told
     assert f"{alert[1]}: policy_drift by anna.berg@harbor.example; now review, resolved" in told
     page = re.search(r"how sure that is: (\S+\.html)", told)

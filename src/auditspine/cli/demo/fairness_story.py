@@ -32,6 +32,7 @@ _FOUND_S = 60.0
 _TIER = "review"
 _MONITORS = (f"{PROTECTED}.2.selection_rate", f"{PROTECTED}.1-2.selection_rate")
 """Of the protected group alone, which is the second by size, and of its distance to the first."""
+_HOW = "by judgement: docs/alerts.md"
 _DISPOSITION = (
     *("--as", "policy_drift"),
     *("--rationale", "branches overruled without a reason; those applications are decided anew"),
@@ -83,8 +84,8 @@ def _serve(place: Place) -> None:
                 place.predict(row, application)
         place.delivered()
     done(
-        f"{LAST:,} predictions; from {OVERRULED_AT:,} on, {overruled} of the group were rejected "
-        "whom the model accepts"
+        f"{LAST:,} predictions; from {OVERRULED_AT:,} on, {overruled} black applicants were "
+        "rejected whom the model accepts"
     )
 
 
@@ -125,11 +126,11 @@ def _show_analysis(log: Log, place: Place, lender: Lender) -> None:
     earliest, latest = (_time(body[f"change_{each}"]) for each in ("earliest", "latest"))
     likeliest = body["classes"][0]
     stdout.print("\n  [bold]What may be behind it, by the system's first analysis[/]")
-    at = f"{datetime.fromtimestamp(came, UTC):%H:%M:%S.%f}"[:-4]
+    at = f"{datetime.fromtimestamp(came, UTC):%H:%M:%S.%f}"[:-3]
     for name, value in (
         ("began", f"{earliest} to {latest} UTC; application {OVERRULED_AT:,} came at {at}"),
         ("groups", ", ".join(body["groups"])),
-        ("likeliest", f"{likeliest['disposition']}, {likeliest['probability']:.0%}"),
+        ("likeliest", f"{likeliest['disposition']}, {likeliest['probability']:.0%} {_HOW}"),
         ("because", likeliest["evidence"][0]),
     ):
         stdout.print(f"  [dim]{name:9}[/]  {escape(value)}", soft_wrap=True)
@@ -154,5 +155,5 @@ def _report(settings: Settings, lender: Lender, place: Place) -> None:
 
 
 def _time(text: str) -> str:
-    """Give a time of the log to hundredths of a second."""
-    return f"{datetime.fromisoformat(text):%H:%M:%S.%f}"[:-4]
+    """Give a time of the log to the millisecond."""
+    return f"{datetime.fromisoformat(text):%H:%M:%S.%f}"[:-3]
