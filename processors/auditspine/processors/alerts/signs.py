@@ -157,8 +157,18 @@ def features_of(signs: Iterable[Sign]) -> tuple[str, ...]:
 
 
 def groups_of(signs: Iterable[Sign]) -> tuple[str, ...]:
-    """Give the groups that are affected, the most first."""
-    return _most_first((group, each.effect) for each in signs for group in each.groups)
+    """Give the groups that are affected, the most first.
+
+    A gap is of two: where a signal of one of them says which moved, the other is left out.
+    """
+    told = [each for each in signs if each.groups]
+    moved = {each.groups[0] for each in told if len(each.groups) == 1}
+    return _most_first(
+        (group, each.effect)
+        for each in told
+        for group in each.groups
+        if group in moved or moved.isdisjoint(each.groups)
+    )
 
 
 def _most_first(effects: Iterable[tuple[str, float]]) -> tuple[str, ...]:
