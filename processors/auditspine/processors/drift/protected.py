@@ -2,7 +2,8 @@
 
 No value is ever seen in clear. A group is called by its number within its attribute; what a number
 stands for is kept as a token, in the state alone and in assessments. What a policy excludes is not
-read: it is counted, and that is all.
+read: it is counted, and that is all. What it excludes later is not read from then on, and what was
+known of it is forgotten at the first prediction of the next report.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -108,6 +108,5 @@ def _calibration(alarm: Alarm, named: Named | None) -> str:
 
 
 def _who(named: Named) -> str:
-    if len(named.groups) > 1:
-        return f"{named.attribute} groups {named.groups[0]} and {named.groups[1]}"
-    return f"{named.attribute} group {named.groups[0]}"
+    numbers = " and ".join(map(str, named.groups))
+    return f"{named.attribute} {'groups' if len(named.groups) > 1 else 'group'} {numbers}"
