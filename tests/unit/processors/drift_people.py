@@ -6,7 +6,7 @@ from auditspine.processors.projection.port import SealedEvent
 
 from .drift_events import MODEL, numeric, prediction
 
-TOKENS = ("aa", "bb", "cc")
+TOKENS = tuple(letters * 16 for letters in ("aa", "bb", "cc"))
 SHARES = (0.7, 0.3)
 RATES = (0.6, 0.5, 0.5)  # favourable decisions of the groups
 

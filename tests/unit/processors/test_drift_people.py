@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from .drift_world import World
 
 EVENT_ID = "01900000-0000-7000-8000-0000000000ff"
 _folders = itertools.count()
+OLD, YOUNG = "0" * 32, "1" * 32
 PEOPLE = ("proxy", "fairness", "group", "protected")
 
 
@@ -115,7 +117,7 @@ def test_an_attribute_that_is_missing_ever_more_is_told(world) -> None:
 
 def test_a_group_that_appears_and_one_that_vanishes_are_told(world) -> None:
     people = Applicants(6, (0.6, 0.3, 0.1))
-    before = [each for each in people.draw(4000) if "cc" not in str(each.body["protected"])]
+    before = [each for each in people.draw(4000) if TOKENS[2] not in str(each.body["protected"])]
     people = Applicants(7, (0.5, 0.0, 0.5))
     people.position = before[-1].position + 1
     found = told(world(known(groups=False)).take(before + people.draw(1000)), "group")
@@ -131,7 +133,7 @@ def test_what_is_excluded_is_not_read_and_that_is_evidence(world) -> None:
     fairness = Fairness(assess_minutes=5)
     policy = shipped_policy().model_copy(update={"exclusions": (rule,), "fairness": fairness})
     people = Applicants(8)
-    secret = {"protected": lambda _group, _random: {"ethnicity": "eeee"}}
+    secret = {"protected": lambda _group, _random: {"ethnicity": "e" * 32}}
     made = world(known(), policy).take(people.draw(2000, **secret))
     assert "eeee" not in str(made.state) + str([each.body for each in made.derived])
     assert {name for _, name, _ in told(made, "protected")} == {"ethnicity.excluded"}
@@ -164,12 +166,12 @@ def test_an_assessment_holds_gaps_of_groups_that_are_large_enough(world) -> None
 
 def test_two_attributes_together_are_compared_where_each_alone_shows_nothing(world) -> None:
     people = Applicants(30, (0.5, 0.5))
-    young = {"protected": lambda _g, random: {"age": str(random.choice(["old", "young"]))}}
+    young = {"protected": lambda _g, random: {"age": str(random.choice([OLD, YOUNG]))}}
     stream = people.draw(6000, rates=(0.5, 0.5), **young)
     swap = np.random.default_rng(1)
     for event in people.draw(3000, rates=(0.5, 0.5), **young):
         tokens = {each["attribute"]: each["token"] for each in event.body["protected"]}
-        alike = (tokens["sex"] == "aa") == (tokens["age"] == "old")
+        alike = (tokens["sex"] == TOKENS[0]) == (tokens["age"] == OLD)
         decision = "approve" if swap.random() < (0.7 if alike else 0.3) else "decline"
         event.body["decision"] = decision
         stream.append(event)
@@ -238,3 +240,14 @@ def test_a_group_in_the_profile_that_cannot_be_used_is_a_problem_of_the_profile(
 
 def _plain(value: bytes) -> str:
     return value.hex()
+
+
+def test_what_is_no_token_is_never_kept_as_it_came_and_that_is_told(world) -> None:
+    clear = {"protected": lambda group, _random: {"religion": ("Quaker", "Shaker")[group]}}
+    made = world(known()).take(Applicants(36).draw(2500, rates=(0.6, 0.6), **clear))
+    said = [each.body for each in made.derived]
+    assert not re.search("Quaker|Shaker", f"{dict(made.state)}{said}{made.levels}")
+    names = {name for _, name, _ in told(made, "protected")}
+    assert names == {"religion.not_a_token"}
+    assert "is it in clear" in made.signals("protected")[0][1]["detail"]
+    assert "religion.2.share" in str(made.levels[-1])  # groups are told apart all the same

@@ -44,6 +44,7 @@ _ORDINALS = {
     "excluded": 2000,
     "group": 3000,
     "crowded": 4000,
+    "bare": 5000,
     "monitor": 100_000,
 }
 """Where the ordinals begin of what is derived from one event, by what it is."""
@@ -256,6 +257,7 @@ class ModelWatch:
             ("excluded", people.excluded, "protected", "excluded"),
             ("group", people.begun, "group", "new"),
             ("crowded", people.crowded, "group", "too_many"),
+            ("bare", people.bare, "protected", "not_a_token"),
         ):
             numbers = Counter[int]()
             for row, named in rows:

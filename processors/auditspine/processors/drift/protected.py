@@ -6,6 +6,7 @@ read: it is counted, and that is all. What it excludes later is not read from th
 known of it is forgotten at the first prediction of the next report.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -19,7 +20,7 @@ from auditspine.processors.drift.mixture import Floats
 from auditspine.processors.drift.naming import BOTH
 from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.drift.port import Member
-from auditspine.processors.projection.fit import as_name, shortened
+from auditspine.processors.projection.fit import as_name
 from auditspine.processors.projection.port import SealedEvent
 
 MOST_ATTRIBUTES = 8
@@ -31,7 +32,7 @@ MISSING, BEYOND = -1.0, 0.0
 _CROSSED = 3  # attributes, the first, whose intersections are looked at
 _TOGETHER = 4  # times as many groups of two attributes as of one
 _MOST_NAME = 60  # characters of an attribute in a monitor's name
-_MOST_TOKEN = 128
+_KEYED = re.compile("[0-9a-f]{32,128}")  # 16 bytes or more
 _MOST_BARRED = 32  # attributes that may not be read and are told apart
 _REMEMBERED = 4096  # combinations of groups that are not looked up again
 _ATTRIBUTE_AND_TOKEN = itemgetter("attribute", "token")
@@ -50,6 +51,7 @@ class Membership:
         excluded: Row and attribute where one came that may not be read.
         crowded: Row and attribute where the first group came that is not compared; an empty
             attribute where the first attribute came that is not looked at.
+        bare: Row and attribute where one came with what does not look like a token.
     """
 
     codes: Floats
@@ -58,6 +60,7 @@ class Membership:
     begun: list[tuple[int, str]] = field(default_factory=list)
     excluded: list[tuple[int, str]] = field(default_factory=list)
     crowded: list[tuple[int, str]] = field(default_factory=list)
+    bare: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -140,6 +143,7 @@ class Groups:
             found.members.append(own.members)
             found.without.append(own.without)
             found.excluded += [(row, name) for name in own.excluded]
+            found.bare += [(row, name) for name in own.bare]
             found.begun += [(row, name) for name in self._new(own, policy)]
             found.crowded += [(row, name) for name in own.beyond if name not in self.full]
             self.full += [name for name in own.beyond if name not in self.full]
@@ -152,7 +156,7 @@ class Groups:
     ) -> "_Own":
         """Number the groups that attributes and tokens name."""
         tokens: dict[str, str] = {}
-        excluded, beyond = dict[str, None](), dict[str, None]()
+        excluded, beyond, bare = dict[str, None](), dict[str, None](), []
         for raw, token in given:
             attribute, barred = attribute_name(raw), excluded_by(raw, where, policy)
             if barred is not None:
@@ -161,6 +165,8 @@ class Groups:
                 beyond[""] = None
             elif attribute not in tokens and token:
                 tokens[attribute] = token_name(token)
+                if tokens[attribute] != token:
+                    bare.append(attribute)
         before = {name: len(self.numbers[name]) for name in tokens}
         members = tuple(self._members(tokens, policy))
         beyond |= {name: None for name, number, _ in members if not number and name in tokens}
@@ -168,7 +174,7 @@ class Groups:
         unread = self._unread(where, policy)
         plain = (name for name in self.numbers if not self.is_crossed(name))
         without = tuple(name for name in plain if name not in tokens and name not in unread)
-        told = tuple(excluded), tuple(beyond)
+        told = tuple(excluded), tuple(beyond), tuple(bare)
         return _Own(members, without, tuple(tokens), fresh, *told, unread)
 
     def _barred(self, name: str, pattern: str) -> str:
@@ -267,7 +273,7 @@ class _Own:
     """What a row is of; and its attributes.
 
     They are missing, known, with a new group, excluded, with a group beyond those that are
-    compared, and those that may not be read whether they came or not.
+    compared, with what is no token, and those that may not be read whether they came or not.
     """
 
     members: tuple[Member, ...]
@@ -276,6 +282,7 @@ class _Own:
     fresh: tuple[str, ...]
     excluded: tuple[str, ...]
     beyond: tuple[str, ...]
+    bare: tuple[str, ...]
     unread: tuple[str, ...]
 
 
@@ -292,8 +299,10 @@ def attribute_name(raw: str) -> str:
 
 
 def token_name(raw: str) -> str:
-    """Give a token, or of a very long one what tells it from others."""
-    return shortened(raw, _MOST_TOKEN)
+    """Give a token; of what does not look like one, and may be a value in clear, a hash."""
+    if _KEYED.fullmatch(raw):
+        return raw
+    return sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def excluded_by(raw: str, where: tuple[str, str], policy: DriftPolicy) -> tuple[str, str] | None:

@@ -45,11 +45,13 @@ def of_attribute(what: str, attribute: str) -> str:
     """Say what is remarkable of a protected attribute.
 
     Args:
-        what: ``excluded``, ``new`` or ``too_many``.
+        what: ``excluded``, ``new``, ``not_a_token`` or ``too_many``.
         attribute: Its name; empty for all together.
     """
     if what == "excluded":
         return f"The protected attribute {attribute} is excluded by the policy, and came"
+    if what == "not_a_token":
+        return f"The protected attribute {attribute} came with what is no token: is it in clear?"
     if what == "new":
         return f"The protected attribute {attribute} has a group that was not there before"
     if not attribute:
