@@ -110,7 +110,7 @@ def event(kind: str, tenant: str, producer: str, name: str):
 
 
 def prediction(tenant: str, producer: str, number: int, choice: random.Random, moved: float):
-    """Give a prediction whose ratio lies where the round says."""
+    """Give a prediction on one of two groups, whose ratio lies where the round says."""
     content = json.loads(example("prediction.made"))
     del content["envelope"]["event_id"]
     del content["envelope"]["occurred_at"]
@@ -120,6 +120,7 @@ def prediction(tenant: str, producer: str, number: int, choice: random.Random, m
     body["prediction_id"] = f"{tenant}-{number}"
     body["features"][0]["number"] = 0.33 + moved + choice.gauss(0, 0.05)
     body["score"] = choice.betavariate(2, 8)
+    body["protected"][0]["token"] = f"{number % 2:032x}"
     return parse_json(content)
 
 
