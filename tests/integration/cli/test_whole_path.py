@@ -99,7 +99,7 @@ def invalid(keys) -> list[tuple[str, str, bytes, bytes]]:
         (
             "bad_signature",
             "the signature does not cover this value here",
-            *(good[:-1] + b"\0", signed(good)[1]),
+            *(good[:-1] + b"\1", signed(good)[1]),
         ),
         (
             "bad_signature",
