@@ -34,7 +34,7 @@ def test_the_demo_stops_the_line_verifies_and_names_the_altered_row(tmp_path) ->
     assert re.search(r"received \d+\.\d\d s after that application", told)
     assert "the guard says serve again" in told
     assert re.search(r"external.audit@harbor.example +auditor +restricted +not used yet", told)
-    assert re.search(r"^black\.\d\.selection_rate +1,655 +1,6\d\d, after", told, re.MULTILINE)
+    assert re.search(r"^race\.\d\.selection_rate +1,655 +1,6\d\d, after", told, re.MULTILINE)
     assert_what_staff_did_to_a_group_is_found(told, tmp_path)
     assert_the_gate_and_what_went_past_it(told)
     assert "VERIFIED  " in told
@@ -48,16 +48,16 @@ def test_the_demo_stops_the_line_verifies_and_names_the_altered_row(tmp_path) ->
 def assert_what_staff_did_to_a_group_is_found(told: str, root: Path) -> None:
     began = told.index("At the branches, staff begin to overrule the model")
     told = told[began : told.index("Past the gate:")]
-    assert "3,000 predictions; from 2,400 on, 46 black applicants were rejected" in told
-    for monitor in ("black.2.selection_rate", "black.1-2.selection_rate"):
+    assert "3,000 predictions; from 2,400 on, 46 applicants of the smaller group" in told
+    for monitor in ("race.2.selection_rate", "race.1-2.selection_rate"):
         row = rf"^{re.escape(monitor)} +2,400 +2,5\d\d, after 1\d\d rows"
         assert re.search(row, told, re.MULTILINE), monitor
-    assert "The model decides in favour of black group 2 in " in told
+    assert "The model decides in favour of race group 2 in " in told
     assert "0 monitors signalled in the 2,400 applications before" in told
     alert = re.search(r"(alert-\w+): review, for decisions of risk class high", told)
     assert alert is not None
     assert re.search(r"began +[\d:.]{12} to [\d:.]{12} UTC; application 2,400 came at", told)
-    assert re.search(r"groups +.*black group 2$", told, re.MULTILINE)
+    assert re.search(r"groups +.*race group 2$", told, re.MULTILINE)
     assert re.search(r"likeliest +policy_drift, \d\d% by judgement", told)
     assert "decisions moved although neither features nor scores did" in told
     assert f"{alert[1]}: policy_drift by anna.berg@harbor.example; now review, resolved" in told

@@ -9,7 +9,7 @@ from random import Random
 
 from auditspine.cli.connections import kafka_properties
 from auditspine.cli.demo.applications import (
-    PROTECTED,
+    ATTRIBUTE,
     Application,
     dataset_bytes,
     read_applications,
@@ -176,5 +176,5 @@ def raised(feature: str, by: float) -> Change:
     return change
 
 
-GROUP = f"{PROTECTED} group 2"
+GROUP = f"{ATTRIBUTE} group 2"
 """What the protected group is called: the smaller one of the profile."""

@@ -11,7 +11,7 @@ from tests.integration.cli.cli_stack import Stack
 from tests.integration.fairness.lent_model import GROUP, MODEL, TENANT, TOKENS, Lent, raised
 from tests.waiting import await_true
 
-from auditspine.cli.demo.applications import PROTECTED
+from auditspine.cli.demo.applications import ATTRIBUTE
 
 pytestmark = pytest.mark.timeout(600)  # seconds; the first test also starts the stack
 
@@ -108,7 +108,7 @@ def test_a_proxy_is_found_where_it_began_with_what_came_before_it(stack) -> None
         lent.close()
     first = signals(stack, name, "proxy")[0]
     assert first["monitor"].startswith("uria")
-    assert first["monitor"].endswith(f"~{PROTECTED}.2")
+    assert first["monitor"].endswith(f"~{ATTRIBUTE}.2")
     assert first["evidence"]["last"] - BEFORE < 800
     alert_id = alert(stack, name, "uria")
     await_true(lambda: analysis(stack, name, alert_id), "a first analysis", 60)
@@ -141,9 +141,9 @@ def test_lowered_approvals_of_a_group_are_found_and_classed(stack) -> None:
     finally:
         lent.close()
     monitors = {each["monitor"] for each in signals(stack, name, "group")}
-    assert f"{PROTECTED}.2.selection_rate" in monitors
+    assert f"{ATTRIBUTE}.2.selection_rate" in monitors
     first = signals(stack, name, "fairness")[0]
-    assert first["monitor"] == f"{PROTECTED}.1-2.selection_rate"
+    assert first["monitor"] == f"{ATTRIBUTE}.1-2.selection_rate"
     assert first["effect_size"] > 0.2
     alert_id = alert(stack, name, "fairness")
     await_true(lambda: analysis(stack, name, alert_id), "a first analysis", 60)
@@ -172,7 +172,7 @@ def test_an_assessment_says_how_far_groups_lie_apart(stack) -> None:
 
 
 def test_no_token_and_no_value_leaves_in_what_people_are_told(stack) -> None:
-    tokens = [TOKENS.token(PROTECTED, value) for value in (True, False)]
+    tokens = [TOKENS.token(ATTRIBUTE, value) for value in ("black", "other")]
     rows = stack.query(
         "SELECT event_type, body FROM committed_evidence WHERE event_type IN "
         "('drift.signalled', 'alert.raised', 'investigation.opened', 'investigation.analysed', "
@@ -191,7 +191,7 @@ def test_a_report_of_the_model_can_be_read_by_anybody(stack) -> None:
     page = where.read_text("utf-8")
     for word in ("selection rate", GROUP, "uria"):
         assert word in page
-    assert not any(TOKENS.token(PROTECTED, value) in page for value in (True, False))
+    assert not any(TOKENS.token(ATTRIBUTE, value) in page for value in ("black", "other"))
 
 
 def test_nothing_is_proposed_of_two_alerts_that_were_true(stack) -> None:

@@ -13,6 +13,8 @@ NUMERIC = ("dir", "hir", "lvr", "ccs", "mcs", "uria")
 YES_NO = ("pbcr", "dmi", "self", "single", "comdominiom")
 FEATURES = (*NUMERIC, *YES_NO)
 PROTECTED = "black"
+ATTRIBUTE = "race"
+"""The protected attribute of the column of that name, as predictions carry it: as a token."""
 LABEL = "deny"
 _WORDS = {"1": "yes", "0": "no"}  # the file's own numbers for the last of them
 
@@ -32,6 +34,11 @@ class Application:
     features: Mapping[str, float | str]
     protected: bool
     denied: bool
+
+    @property
+    def group(self) -> str:
+        """The value of :data:`ATTRIBUTE`; never said but as a token."""
+        return "black" if self.protected else "other"
 
 
 @dataclass(frozen=True, slots=True)

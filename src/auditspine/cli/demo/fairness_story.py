@@ -15,7 +15,7 @@ from auditspine.cli.commands.sql import table_of
 from auditspine.cli.connections import clickhouse_client
 from auditspine.cli.console import stdout
 from auditspine.cli.demo import on_call
-from auditspine.cli.demo.applications import PROTECTED
+from auditspine.cli.demo.applications import ATTRIBUTE
 from auditspine.cli.demo.artifacts import MODEL
 from auditspine.cli.demo.branches import LAST, OVERRULED_AT, applications, at_branches
 from auditspine.cli.demo.commanding import run
@@ -30,7 +30,7 @@ from auditspine.cli.settings import Settings
 
 _FOUND_S = 60.0
 _TIER = "review"
-_MONITORS = (f"{PROTECTED}.2.selection_rate", f"{PROTECTED}.1-2.selection_rate")
+_MONITORS = (f"{ATTRIBUTE}.2.selection_rate", f"{ATTRIBUTE}.1-2.selection_rate")
 """Of the protected group alone, which is the second by size, and of its distance to the first."""
 _HOW = "by judgement: docs/alerts.md"
 _DISPOSITION = (
@@ -71,7 +71,7 @@ def _serve(place: Place) -> None:
     """Answer all applications."""
     step("At the branches, staff begin to overrule the model")
     remark(
-        f"each prediction carries {PROTECTED!r} as a token, a keyed hash: monitors see two groups, "
+        f"each prediction carries {ATTRIBUTE!r} as a token, a keyed hash: monitors see two groups, "
         "and not which is which"
     )
     overruled = 0
@@ -84,8 +84,8 @@ def _serve(place: Place) -> None:
                 place.predict(row, application)
         place.delivered()
     done(
-        f"{LAST:,} predictions; from {OVERRULED_AT:,} on, {overruled} black applicants were "
-        "rejected whom the model accepts"
+        f"{LAST:,} predictions; from {OVERRULED_AT:,} on, {overruled} applicants of the smaller "
+        "group were rejected whom the model accepts"
     )
 
 
@@ -134,7 +134,7 @@ def _show_analysis(log: Log, place: Place, lender: Lender) -> None:
         ("because", likeliest["evidence"][0]),
     ):
         stdout.print(f"  [dim]{name:9}[/]  {escape(value)}", soft_wrap=True)
-    if any(lender.tokens.token(PROTECTED, value) in text for value in (True, False)):
+    if any(lender.tokens.token(ATTRIBUTE, value) in text for value in ("black", "other")):
         raise CliError("the analysis holds a token of a group, expected numbers alone")
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from auditspine.cli.demo.applications import FEATURES, PROTECTED, Application
+from auditspine.cli.demo.applications import ATTRIBUTE, FEATURES, Application
 from auditspine.cli.demo.credit_model import CreditModel
 from auditspine.producers.profile import training_profile
 from auditspine.producers.protected import Tokens
@@ -52,7 +52,7 @@ def prediction(
         threshold=model.threshold,
         decision=decision(model.denies(score)),
         latency_ms=latency_ms,
-        protected=tokens.all({PROTECTED: application.protected}),
+        protected=tokens.all({ATTRIBUTE: application.group}),
     )
 
 
@@ -87,7 +87,7 @@ def profile_of(
 
 
 def _groups(tokens: Tokens, rows: Sequence[Application]) -> dict[str, list[str | None]]:
-    return {PROTECTED: [tokens.token(PROTECTED, row.protected) for row in rows]}
+    return {ATTRIBUTE: [tokens.token(ATTRIBUTE, row.group) for row in rows]}
 
 
 def _value(name: str, value: float | str) -> FeatureValue:
