@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditspine.processors.drift.calibrated import Calibration
-from auditspine.processors.drift.delays import Delay
 from auditspine.processors.drift.guard import Guard
 from auditspine.processors.drift.hold import Hold
 from auditspine.processors.drift.mixture import BOTH_WAYS, Flags, Floats, Mixture, plus
 from auditspine.processors.drift.odds import OddsRatio
 from auditspine.processors.drift.rate import Rate
-from auditspine.processors.drift.scores import Blocks, Location, Scale, Score
+from auditspine.processors.drift.scores import Blocks, Delay, Location, Scale, Score
 from auditspine.processors.drift.season import Season
 
 _LEARN = 8  # blocks after which reference, guard and season learn

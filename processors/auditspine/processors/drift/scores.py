@@ -205,44 +205,37 @@ class Location:
         return self.variance()
 
 
-class Scale:
-    """A normal score's spread: its square, which is χ² with one degree of freedom.
+class Factor:
+    """Values above 0 whose changes are factors: all of them grow, or shrink, alike.
 
     Args:
-        variance: Of the reference around 0, per monitor.
+        mean: Of the reference, per monitor.
         rows: Rows that the reference is known from.
-        cumulants: ψ of each tilt for the square over ``variance``, of shape (tilts, monitors),
-            where it is not that of χ²; see :meth:`cumulants_of`.
+        cumulants: ψ of each tilt for a value over its mean, of shape (tilts, monitors), where it is
+            not that of the usual distribution.
     """
 
     overshoot: ClassVar[float] = 0.5
-    _wider: ClassVar[Floats] = solve(lambda r: (r - 1 - np.log(r)) / 2, KL_GRID, 1.0, 60.0)
-    _narrower: ClassVar[Floats] = solve(lambda r: (r - 1 - np.log(r)) / 2, KL_GRID, 1.0, 1e-4)
-    _factors: ClassVar[Floats] = np.concatenate([_wider, _narrower])
-    tilts: ClassVar[Floats] = np.asarray((1 - 1 / _factors) / 2)
-    _usual: ClassVar[Floats] = np.log(_factors) / 2
-    _doubt: ClassVar[Floats] = (tilts * _factors) ** 2
+    tilts: ClassVar[Floats]
+    _usual: ClassVar[Floats]
+    _doubt: ClassVar[Floats]
+    _least: ClassVar[float]  # of a mean
+    _spread: ClassVar[float]  # variance of a value over its mean
 
-    def __init__(self, variance: Floats, rows: Floats, cumulants: Floats | None = None) -> None:
+    def __init__(self, mean: Floats, rows: Floats, cumulants: Floats | None = None) -> None:
+        known = np.maximum(rows, 1.0)
         self.arrays = {
-            "rows": np.maximum(rows, 1.0),
-            "total": np.maximum(variance, _LEAST_VARIANCE) * np.maximum(rows, 1.0),
+            "rows": known,
+            "total": np.maximum(mean, self._least) * known,
             "cumulants": _cumulants(self._usual, rows.size, cumulants),
         }
 
-    @classmethod
-    def cumulants_of(cls, training: Floats) -> Floats:
-        """Give ψ of each tilt for equally likely values' squares; never below that of χ²."""
-        squares = training**2
-        mean = np.maximum(squares.mean(), _LEAST_VARIANCE)
-        return _cumulants_of(squares / mean, cls.tilts, cls._usual)
-
     def sums(self, blocks: Blocks) -> Floats:
-        """Give the sums of the squares."""
-        return blocks.squares
+        """Give the sums of the values."""
+        return blocks.total
 
     def without(self, explained: Floats, sums: Floats, rows: Floats) -> Floats:  # noqa: ARG002
-        """Divide by what the hour explains: a spread is a factor."""
+        """Divide by what the hour explains, which is a factor as well."""
         plain: Floats = sums / np.maximum(1 + explained / self.mean(), _LEAST_LEFT)
         return plain
 
@@ -268,21 +261,64 @@ class Scale:
         """Nothing is kept for speed."""
 
     def explain(self, variance: Floats) -> None:
-        """Nothing is known of the square's variance but its mean."""
+        """Nothing is known of a value's variance but its mean."""
 
     def mean(self) -> Floats:
-        """Give the reference's mean of a square."""
+        """Give the reference's mean of a value."""
         mean: Floats = self.arrays["total"] / self.arrays["rows"]
-        return np.maximum(mean, _LEAST_VARIANCE)
+        return np.maximum(mean, self._least)
 
     def variance(self) -> Floats:
-        """Give the reference's variance of a square, as a Gaussian value has it."""
+        """Give the reference's variance of a value."""
         return self.variance_at(self.mean())
 
     def variance_at(self, mean: Floats) -> Floats:
-        """Give the variance of a Gaussian value's square."""
-        variance: Floats = 2 * mean**2
+        """Give the variance of a value of another mean: it goes with its square."""
+        variance: Floats = self._spread * np.maximum(mean, self._least) ** 2
         return variance
+
+
+class Scale(Factor):
+    """A normal score's spread: its square, which is χ² with one degree of freedom.
+
+    Its mean is the variance of the reference around 0.
+    """
+
+    _wider: ClassVar[Floats] = solve(lambda r: (r - 1 - np.log(r)) / 2, KL_GRID, 1.0, 60.0)
+    _narrower: ClassVar[Floats] = solve(lambda r: (r - 1 - np.log(r)) / 2, KL_GRID, 1.0, 1e-4)
+    _factors: ClassVar[Floats] = np.concatenate([_wider, _narrower])
+    tilts: ClassVar[Floats] = np.asarray((1 - 1 / _factors) / 2)
+    _usual: ClassVar[Floats] = np.log(_factors) / 2
+    _doubt: ClassVar[Floats] = (tilts * _factors) ** 2
+    _least: ClassVar[float] = _LEAST_VARIANCE
+    _spread: ClassVar[float] = 2.0
+
+    @classmethod
+    def cumulants_of(cls, training: Floats) -> Floats:
+        """Give ψ of each tilt for equally likely values' squares; never below that of χ²."""
+        squares = training**2
+        mean = np.maximum(squares.mean(), _LEAST_VARIANCE)
+        return _cumulants_of(squares / mean, cls.tilts, cls._usual)
+
+    def sums(self, blocks: Blocks) -> Floats:
+        """Give the sums of the squares."""
+        return blocks.squares
+
+
+class Delay(Factor):
+    """How long something takes, in any unit: over its mean an exponential of mean 1.
+
+    A tilt of 1 - 1/r is for delays r times as long, and ψ is ln r.
+    """
+
+    _longer: ClassVar[Floats] = solve(lambda r: r - 1 - np.log(r), KL_GRID, 1.0, 60.0)
+    _shorter: ClassVar[Floats] = solve(lambda r: r - 1 - np.log(r), KL_GRID, 1.0, 1e-4)
+    _factors: ClassVar[Floats] = np.concatenate([_longer, _shorter])
+    tilts: ClassVar[Floats] = np.asarray(1 - 1 / _factors)
+    _usual: ClassVar[Floats] = np.log(_factors)
+    _doubt: ClassVar[Floats] = (tilts * _factors) ** 2 / 2
+    _least: ClassVar[float] = 1e-12  # in whatever unit
+    _spread: ClassVar[float] = 1.0
 
 
 def standardised(score: Score, sums: Floats, blocks: Blocks) -> Floats:
