@@ -8,6 +8,7 @@ from auditspine.ledger.topics import MAX_EVENT_BYTES, STREAMS
 from auditspine.producers.errors import EventError
 from auditspine.schemas.errors import EventTooLargeError, InvalidEventError
 from auditspine.schemas.models import Event, PredictionMade, ProtectedValue
+from auditspine.schemas.tokens import is_token
 
 MAX_AHEAD_S = 300.0  # how far an event's own time may lie in the future
 _BY_DEPLOYMENT = ("inference", "outcomes")
@@ -18,7 +19,7 @@ def require_publishable(event: Event, tenant: str, producer: str) -> None:
 
     Raises:
         EventError: Another tenant or workload than the client's, a time too far in the future,
-            a stream that does not exist, or a protected attribute that is said twice.
+            a stream that does not exist, or a protected attribute twice or in clear.
     """
     envelope = event.envelope
     if envelope.tenant != tenant:
@@ -40,7 +41,7 @@ def require_publishable(event: Event, tenant: str, producer: str) -> None:
     if event.stream not in STREAMS:
         raise EventError("event_type", f"{event.event_type!r} belongs to no known stream")
     if isinstance(event, PredictionMade):
-        _require_distinct(event.body.protected)
+        _require_tokens(event.body.protected)
 
 
 def partition_key(event: Event) -> bytes:
@@ -77,8 +78,13 @@ def encode_event(event: Event, encode: Callable[[Event], bytes]) -> bytes:
     return value
 
 
-def _require_distinct(protected: Sequence[ProtectedValue]) -> None:
+def _require_tokens(protected: Sequence[ProtectedValue]) -> None:
+    """Check that each attribute is said once, and as a token: a value in clear is never sent."""
     names = [each.attribute for each in protected]
-    for name in names:
+    for name, value in zip(names, protected, strict=True):
         if (times := names.count(name)) > 1:
             raise EventError("body.protected", f"expected {name!r} once, got it {times} times")
+        if value.token is not None and not is_token(value.token):
+            raise EventError(
+                f"body.protected[{name!r}]", "expected a token, as Tokens.token gives it"
+            )

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from auditspine.producers.errors import EventError
 from auditspine.producers.profiled_columns import profiled, require_name
-from auditspine.schemas.formats import MAX_TOKEN
 from auditspine.schemas.models import CategoricalProfile, GroupProfile, NumericProfile
+from auditspine.schemas.tokens import is_token
 
 FEWEST_ROWS = 30
 """Of fewer rows of a group nothing is said."""
@@ -26,8 +26,6 @@ MANY = 400
 
 Tokens: TypeAlias = Mapping[str, Sequence[str | None]]
 """By protected attribute the token of each row; None where it is missing."""
-
-_LEAST_TOKEN = 16  # characters; what is shorter is likely a value in clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def tokens_of(
         if len(tokens) != rows:
             raise EventError(where, f"expected {rows} rows, got {len(tokens)}")
         for row, token in enumerate(tokens):
-            if token is not None and not _is_token(token):
+            if token is not None and not (isinstance(token, str) and is_token(token)):
                 raise EventError(
                     f"{where}[{row}]", "expected a token, as Tokens.token gives it, got another"
                 )
@@ -193,12 +191,4 @@ def _split(
     return (
         tuple(each for each in profiles if isinstance(each, NumericProfile)),
         tuple(each for each in profiles if isinstance(each, CategoricalProfile)),
-    )
-
-
-def _is_token(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and _LEAST_TOKEN <= len(value) <= MAX_TOKEN
-        and all("!" <= each <= "~" for each in value)
     )

@@ -54,10 +54,7 @@ def test_a_time_further_ahead_is_refused(seconds: float) -> None:
         require_publishable(tenant_registered(occurred_at=moment), "acme", "svc")
 
 
-def test_a_protected_attribute_that_is_said_twice_is_refused() -> None:
-    protected = tuple(
-        ProtectedValue(attribute=each, token=None) for each in ("sex", "age_band", "sex")
-    )
+def prediction(*protected: ProtectedValue) -> PredictionMade:
     body = PredictionMadeBody(
         prediction_id="p",
         deployment=REF,
@@ -68,11 +65,21 @@ def test_a_protected_attribute_that_is_said_twice_is_refused() -> None:
         latency_ms=1.0,
         protected=protected,
     )
-    made = PredictionMade(envelope=SHARED.envelope("request", "why", {}), body=body)
+    return PredictionMade(envelope=SHARED.envelope("request", "why", {}), body=body)
+
+
+def test_a_protected_attribute_that_is_said_twice_is_refused() -> None:
+    twice = [ProtectedValue(attribute=each, token=None) for each in ("sex", "age_band", "sex")]
     with pytest.raises(EventError, match=r"body\.protected: expected 'sex' once, got it 2 times"):
-        require_publishable(made, "acme", "svc")
-    once = body.model_copy(update={"protected": protected[:2]})
-    require_publishable(made.model_copy(update={"body": once}), "acme", "svc")
+        require_publishable(prediction(*twice), "acme", "svc")
+    require_publishable(prediction(*twice[:2]), "acme", "svc")
+
+
+def test_a_protected_attribute_in_clear_is_refused_before_it_is_signed() -> None:
+    clear = ProtectedValue(attribute="religion", token="Quaker")
+    with pytest.raises(EventError, match=r"protected\['religion'\].*expected a token") as refused:
+        require_publishable(prediction(clear), "acme", "svc")
+    assert "Quaker" not in str(refused.value)
 
 
 def test_another_tenant_or_workload_is_refused_by_name() -> None:

@@ -19,7 +19,8 @@ from auditspine.processors.drift.layout import (
 )
 from auditspine.processors.drift.mixture import Floats
 from auditspine.processors.drift.naming import BOTH
-from auditspine.processors.drift.protected import attribute_name, token_name
+from auditspine.processors.drift.protected import attribute_name
+from auditspine.schemas.tokens import kept_token
 
 _GRID = (np.arange(200) + 0.5) / 200
 _LEAST_TOTAL, _MOST_TOTAL = 0.99, 1.01  # of shares, as they are rounded
@@ -168,7 +169,7 @@ def _group(given: Mapping[str, Any], layout: Layout, favourable: frozenset[str])
     if given["decision"] is not None:
         decided = _shares(given["decision"], attribute)
         hoped = sum(share for decision, share in decided.items() if decision in favourable)
-    token = token_name(given["token"])
+    token = kept_token(given["token"])
     return ProfiledGroup(attribute, token, int(given["rows"]), means, shares, min(hoped, 1.0))
 
 

@@ -24,6 +24,7 @@ MISSING = -1
 """Number of those whose attribute is missing."""
 
 _DAY_MS = 24 * 3_600_000
+_REMEMBERED = 4096  # combinations of groups that are not looked up again
 
 
 class Answered(IntEnum):
@@ -113,6 +114,8 @@ class People:
         if found is None:
             missing = [(attribute, MISSING, "") for attribute in without]
             own = dict.fromkeys(map(self._index, [*members, *missing]))
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
             found = self._known[members, without] = (EVERYONE, *own)
         return found
 

@@ -6,7 +6,6 @@ read: it is counted, and that is all. What it excludes later is not read from th
 known of it is forgotten at the first prediction of the next report.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -22,6 +21,7 @@ from auditspine.processors.drift.policy import DriftPolicy
 from auditspine.processors.drift.port import Member
 from auditspine.processors.projection.fit import as_name
 from auditspine.processors.projection.port import SealedEvent
+from auditspine.schemas.tokens import kept_token
 
 MOST_ATTRIBUTES = 8
 """Protected attributes of one model that are looked at; others are not."""
@@ -32,7 +32,6 @@ MISSING, BEYOND = -1.0, 0.0
 _CROSSED = 3  # attributes, the first, whose intersections are looked at
 _TOGETHER = 4  # times as many groups of two attributes as of one
 _MOST_NAME = 60  # characters of an attribute in a monitor's name
-_KEYED = re.compile("[0-9a-f]{32,128}")  # 16 bytes or more
 _MOST_BARRED = 32  # attributes that may not be read and are told apart
 _REMEMBERED = 4096  # combinations of groups that are not looked up again
 _ATTRIBUTE_AND_TOKEN = itemgetter("attribute", "token")
@@ -164,7 +163,7 @@ class Groups:
             elif not self._begin(raw):
                 beyond[""] = None
             elif attribute not in tokens and token:
-                tokens[attribute] = token_name(token)
+                tokens[attribute] = kept_token(token)
                 if tokens[attribute] != token:
                     bare.append(attribute)
         before = {name: len(self.numbers[name]) for name in tokens}
@@ -296,13 +295,6 @@ def attribute_name(raw: str) -> str:
         return plain
     mark = sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain[: _MOST_NAME - 10]}…#{mark}"
-
-
-def token_name(raw: str) -> str:
-    """Give a token; of what does not look like one, and may be a value in clear, a hash."""
-    if _KEYED.fullmatch(raw):
-        return raw
-    return sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def excluded_by(raw: str, where: tuple[str, str], policy: DriftPolicy) -> tuple[str, str] | None:

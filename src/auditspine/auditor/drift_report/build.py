@@ -29,6 +29,7 @@ from auditspine.auditor.drift_report.ranges import Proof, Range
 from auditspine.auditor.drift_report.statistics import at_places, compare
 from auditspine.auditor.drift_report.stories import read_stories
 from auditspine.auditor.drift_report.wanting import remarks, what_is_missing
+from auditspine.schemas.tokens import kept_token
 
 _LEAST_ROWS = 100  # of a group that is compared, where no assessment says how many
 _MOST_PROVEN = 100  # signals of no alert that are proven, the newest
@@ -113,7 +114,7 @@ class _Features:
         self._least = max((each.least_rows for each in fairness), default=_LEAST_ROWS)
         self._reference = _distributions(profile)
         self._groups = {
-            Of(each["attribute"], each["token"]): _distributions(each)
+            Of(each["attribute"], kept_token(each["token"])): _distributions(each)
             for each in profile.get("groups") or ()
         }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from auditspine.auditor.drift_report.material import Of, Sealed
+from auditspine.schemas.tokens import kept_token
 
 BOTH = " & "
 """Between two attributes, and their tokens, that are looked at together."""
@@ -29,7 +30,7 @@ class GroupNames:
         counts: dict[str, int] = {}
         for each in profile:
             counts[each["attribute"]] = counts.get(each["attribute"], 0) + 1
-            self._know(Of(each["attribute"], each["token"]), counts[each["attribute"]])
+            self._know(Of(each["attribute"], kept_token(each["token"])), counts[each["attribute"]])
         for event in assessments:
             for group in event.body["groups"]:
                 self._know(Of(group["attribute"], group["token"]), int(group["number"]))

@@ -1,6 +1,7 @@
 """The queries of a drift report, all with bound parameters."""
 
 from auditspine.auditor.drift_report.statistics import PLACES
+from auditspine.schemas.tokens import KEPT_DIGITS, KEYED
 
 _OF_MODEL = """
     tenant = {tenant:String} AND bitAnd(flags, 2) = 0
@@ -128,9 +129,12 @@ _ROWS = f"""
             ('(score)', JSONExtract(body, 'score', 'Nullable(Float64)'), NULL),
             ('(decision)', NULL, JSONExtract(body, 'decision', 'Nullable(String)'))
         ]) AS named,
-        arrayConcat([('', '')], arrayFilter(each -> has({{attributes:Array(String)}}, each.1),
-            JSONExtract(body, 'protected', 'Array(Tuple(attribute String, token String))')
-        )) AS whose
+        arrayConcat([('', '')], arrayMap(
+            each -> (each.1, if(each.2 = '' OR match(each.2, '^(?:{KEYED})$'), each.2,
+                substring(lower(hex(SHA256(each.2))), 1, {KEPT_DIGITS}))),
+            arrayFilter(each -> has({{attributes:Array(String)}}, each.1),
+                JSONExtract(body, 'protected', 'Array(Tuple(attribute String, token String))')
+        ))) AS whose
     FROM committed_evidence
     WHERE {_OF_MODEL} AND event_type = 'prediction.made' AND {_AT_DEPLOYMENT}
         AND origin IN {{origins:Array(String)}}
