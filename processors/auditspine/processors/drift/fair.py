@@ -34,6 +34,7 @@ from auditspine.processors.drift.fair_reference import (
 )
 from auditspine.processors.drift.layout import Expected
 from auditspine.processors.drift.mixture import Flags, Floats, group_run_length
+from auditspine.processors.drift.packing import under
 from auditspine.processors.drift.protected import MISSING
 from auditspine.processors.drift.scores import Blocks
 
@@ -191,7 +192,7 @@ class FairWatch:
         Raises:
             ValueError: It is none of these monitors.
         """
-        self.known.load(head["keys"], _under(arrays, "known."))
+        self.known.load(head["keys"], under(arrays, "known."))
         self.left_out = head["left_out"]
         every = [Watched(panel, Side(*side), *rest) for panel, side, *rest in head["watched"]]
         for panel in _PANELS:
@@ -199,8 +200,8 @@ class FairWatch:
             self._append(panel, [each for each in every if each.panel == panel])
             bank = self._banks[panel]
             if bank is not None:
-                bank.load(_under(arrays, f"{panel}."))
-        self._excursions.arrays.update(_under(arrays, "x."))
+                bank.load(under(arrays, f"{panel}."))
+        self._excursions.arrays.update(under(arrays, "x."))
         self._refresh()
 
     def _append(self, panel: int, added: Sequence[Watched]) -> None:
@@ -347,7 +348,3 @@ def _lengths(panel: int, shares: Floats, run_length: float) -> Floats:
     if panel in (RATE, PLACE):
         return group_run_length(run_length, shares)
     return run_length * shares
-
-
-def _under(arrays: Mapping[str, Floats], prefix: str) -> dict[str, Floats]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -13,6 +13,7 @@ from auditspine.processors.drift.layout import Expected, Monitor
 from auditspine.processors.drift.mixture import Floats, group_run_length
 from auditspine.processors.drift.outcome_delays import factor
 from auditspine.processors.drift.outcome_rows import Block, Lane, Outcome
+from auditspine.processors.drift.packing import under
 from auditspine.processors.drift.scores import Blocks
 from auditspine.processors.drift.starts import Starts
 from auditspine.processors.drift.watch import Alarm
@@ -302,8 +303,3 @@ def _bank(number: int, watched: Sequence[Watched]) -> Bank:
     if number == ODDS:
         return Bank.odds(ratios, rates, own, rows, 1e5)
     return Bank.delay(means, rows, 1e5)
-
-
-def under(arrays: Mapping[str, Floats], prefix: str) -> dict[str, Floats]:
-    """Give the arrays whose names begin with a prefix, by the rest of the name."""
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -11,7 +11,7 @@ from auditspine.processors.drift.bias import Assessment
 from auditspine.processors.drift.inference import ERROR_SHARE, Step, rank_of
 from auditspine.processors.drift.naming import BOTH
 from auditspine.processors.drift.outcome_assessed import assessed
-from auditspine.processors.drift.outcome_board import Part, under
+from auditspine.processors.drift.outcome_board import Part
 from auditspine.processors.drift.outcome_delays import Delays
 from auditspine.processors.drift.outcome_layout import (
     MOST,
@@ -31,11 +31,12 @@ from auditspine.processors.drift.outcome_rows import (
     answered_columns,
     judged_columns,
 )
+from auditspine.processors.drift.packing import pack, under, unpack
 from auditspine.processors.drift.port import Member, Prediction, Predictions
 from auditspine.processors.drift.seen import Seen
 from auditspine.processors.drift.signals import Family, Where
 from auditspine.processors.drift.tables import levels_row
-from auditspine.processors.drift.watch import REPORTED, Levels, pack, unpack
+from auditspine.processors.drift.watch import REPORTED, Levels
 from auditspine.processors.projection.errors import StateError
 from auditspine.processors.projection.port import Derived, SealedEvent
 

@@ -4,9 +4,8 @@ Rows are taken in blocks of 25, in the order of the log, wherever segments or re
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +17,13 @@ from auditspine.processors.drift.fair import FairWatch, Taken
 from auditspine.processors.drift.fair_layout import Setting
 from auditspine.processors.drift.layout import Input, Layout, Monitor, read_input, write_input
 from auditspine.processors.drift.mixture import Flags, Floats
+from auditspine.processors.drift.packing import pack, under, unpack
 from auditspine.processors.drift.starts import Starts
 from auditspine.processors.projection.errors import StateError
 
 REPORTED = 16
 """Blocks after which it is told how all monitors stand."""
 _TOGETHER = 8  # blocks that are stepped together; divides REPORTED
-
-_FORMAT = 2
-_MAGIC = b"drift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +277,14 @@ class Watch:
         self.blocks, self.run_length = int(head["blocks"]), float(head["run_length"])
         try:
             for name, bank in zip("psr", self._banks, strict=True):
-                bank.load(_under(arrays, f"{name}."))
-            self.fair.load(head["fair"], _under(arrays, "f."))
+                bank.load(under(arrays, f"{name}."))
+            self.fair.load(head["fair"], under(arrays, "f."))
         except (ValueError, KeyError) as exc:
             raise StateError(f"a monitor's state cannot be used: {exc}") from exc
         self.fair.run_length = self.run_length
-        self._excursions.arrays.update(_under(arrays, "x."))
+        self._excursions.arrays.update(under(arrays, "x."))
         self._starts = Starts(arrays["starts"])
-        rest = _under(arrays, "rest.")
+        rest = under(arrays, "rest.")
         if rest:
             self._rest = Rows(
                 rest["scores"],
@@ -346,41 +343,3 @@ def _run(bank: Bank, part: tuple[Floats, Floats, Floats], hours: NDArray[np.int6
     if not bank.rows.size:
         return np.zeros((len(hours), 0), dtype=bool)
     return bank.steps(*part, hours)
-
-
-def pack(head: Mapping[str, object], arrays: Mapping[str, Floats]) -> bytes:
-    """Write arrays as bytes: a header as JSON that names their shapes, then their floats."""
-    shapes = {key: list(array.shape) for key, array in arrays.items()}
-    text = json.dumps({**head, "format": _FORMAT, "shapes": shapes}).encode()
-    floats = b"".join(
-        np.ascontiguousarray(array, dtype="<f8").tobytes() for array in arrays.values()
-    )
-    return _MAGIC + len(text).to_bytes(4, "big") + text + floats
-
-
-def unpack(value: bytes) -> tuple[dict[str, Any], dict[str, Floats]]:
-    """Read what :func:`pack` gave.
-
-    Raises:
-        StateError: It is not that, or of another format.
-    """
-    start = len(_MAGIC) + 4
-    if value[: len(_MAGIC)] != _MAGIC:
-        raise StateError("a monitor's state cannot be used: it is not one")
-    end = start + int.from_bytes(value[len(_MAGIC) : start], "big")
-    head = json.loads(value[start:end])
-    if head["format"] != _FORMAT:
-        raise StateError(
-            f"a monitor's state cannot be used: expected format {_FORMAT}, got {head['format']}; "
-            "move the state away, and it is computed anew from the sealed log"
-        )
-    arrays: dict[str, Floats] = {}
-    for key, shape in head["shapes"].items():
-        size = int(np.prod(shape)) * 8
-        arrays[key] = np.frombuffer(value[end : end + size], "<f8").reshape(shape).copy()
-        end += size
-    return head, arrays
-
-
-def _under(arrays: Mapping[str, Floats], prefix: str) -> dict[str, Floats]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
